@@ -1,0 +1,81 @@
+/**
+ * Every field that Squadron adds to the reference's messages. All are optional and unknown to other
+ * implementations, which ignore them; a message without them is byte-identical to the reference's.
+ * `JOIN_REQUEST` always carries its extensions, other messages carry theirs only towards peers that
+ * have sent one.
+ *
+ * A peer without these fields cannot promise, so its vote does not count.
+ */
+import { Schema } from "effect"
+import { Incarnation, Lineage, NodeId, Text, U32, U64 } from "../model/Scalars.ts"
+
+/** A voter of a view: one process that may be asked to acknowledge it. */
+export const Voter = Schema.Struct({ nodeId: NodeId, incarnation: Incarnation })
+export type Voter = typeof Voter.Type
+
+/** The voters that must agree beside the view's own: those of its last settled predecessor. */
+export const ViewBase = Schema.Struct({
+  voters: Schema.Array(Voter),
+  /** Only in a founding view: what each founder configured as seeds, aligned with `voters`. */
+  seeds: Schema.optionalKey(Schema.Array(Schema.Array(Text)))
+})
+export type ViewBase = typeof ViewBase.Type
+
+/** The view that a view was made from. */
+export const ViewParent = Schema.Struct({ lineage: Lineage, version: U64 })
+export type ViewParent = typeof ViewParent.Type
+
+/** On `MemberInfo`. */
+export const MemberExtensions = {
+  incarnation: Schema.optionalKey(Incarnation),
+  zone: Schema.optionalKey(Text)
+}
+
+/** On `MEMBERS_UPDATE` and `JOIN_RESPONSE`: what makes a bare member list a view that can be settled. */
+export const ViewExtensions = {
+  lineage: Schema.optionalKey(Lineage),
+  parent: Schema.optionalKey(ViewParent),
+  base: Schema.optionalKey(ViewBase),
+  settled: Schema.optionalKey(Schema.Boolean)
+}
+
+/** On `HEARTBEAT`: the sender's report, which is also its acknowledgement of a view and its vote. */
+export const ReportExtensions = {
+  incarnation: Schema.optionalKey(Incarnation),
+  lineage: Schema.optionalKey(Lineage),
+  settled: Schema.optionalKey(U64),
+  promise: Schema.optionalKey(U32),
+  promisedTo: Schema.optionalKey(NodeId)
+}
+
+/** On `JOIN_REQUEST` and on answers of nodes that are not master: what fresh nodes need to found a cluster. */
+export const BootstrapExtensions = {
+  incarnation: Schema.optionalKey(Incarnation),
+  lastVersion: Schema.optionalKey(U64),
+  seeds: Schema.optionalKey(Schema.Array(Text)),
+  known: Schema.optionalKey(Schema.Array(Text)),
+  promise: Schema.optionalKey(U32),
+  promisedTo: Schema.optionalKey(NodeId),
+  noFound: Schema.optionalKey(Schema.Boolean)
+}
+
+/** On `JOIN_REQUEST` alone: where the node stands, and what it can do beyond the reference. */
+export const JoinExtensions = {
+  zone: Schema.optionalKey(Text),
+  features: Schema.optionalKey(Schema.Array(Text))
+}
+
+/** On `LEAVE_REQUEST` and `HEARTBEAT_COMPLAINT`: which process is meant. */
+export const IncarnationExtension = { incarnation: Schema.optionalKey(Incarnation) }
+
+/** On `PARTITION_TABLE_UPDATE`: the lineage whose versions order it, and the view it was planned for. */
+export const TableExtensions = {
+  lineage: Schema.optionalKey(Lineage),
+  viewVersion: Schema.optionalKey(U64)
+}
+
+/** On probes and `MERGE_REQUEST`. */
+export const MergeExtensions = {
+  lineage: Schema.optionalKey(Lineage),
+  voters: Schema.optionalKey(Schema.Array(Voter))
+}
