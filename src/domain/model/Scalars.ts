@@ -47,8 +47,8 @@ export const Bytes = Schema.Array(U8)
     Schema.decodeTo(
       Schema.Uint8Array,
       SchemaTransformation.transform({
-        decode: (octets: ReadonlyArray<number>): Uint8Array<ArrayBufferLike> => Uint8Array.from(octets),
-        encode: (bytes: Uint8Array<ArrayBufferLike>): ReadonlyArray<number> => Array.from(bytes)
+        decode: (octets: ReadonlyArray<number>): Uint8Array => Uint8Array.from(octets),
+        encode: (bytes: Uint8Array): ReadonlyArray<number> => Array.from(bytes)
       })
     )
   )
