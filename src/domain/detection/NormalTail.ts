@@ -8,7 +8,7 @@
  * - beyond, Laplace's continued fraction 26.2.14: Q = φ(z) / (z + 1/(z + 2/(z + 3/(z + …)))).
  *
  * Both use additions of positive terms only, so a result is good to some 10⁻¹⁴ of itself. The argument is
- * first rounded to steps of 2⁻⁴⁰: rounding errors are far smaller than the step's effect, so that they can
+ * first rounded to steps of 2⁻⁴⁰ of itself: rounding errors are far smaller than the step's effect, so that they can
  * never make a level fall while its argument rises, and the steps are far finer than any clock.
  */
 
@@ -17,14 +17,14 @@ const middle = 3
 
 const logRootTwoPi = Math.log(2 * Math.PI) / 2
 
-/** Adding and taking away this much rounds to multiples of 2⁻⁴⁰ (the last bit of a double in [2¹², 2¹³)). */
-const roundingUnit = 1.5 * 2 ** 12
-
-/** To a multiple of 2⁻⁴⁰, or of 2⁻⁴⁰ of the power of two below |z|; order is kept. */
+/**
+ * To 41 significant bits, or to multiples of 2⁻⁴⁰ below 1; the nearest, so that order is kept. Adding and
+ * taking away a number in [2¹², 2¹³) rounds to its last bit; beyond 1 it is Dekker's splitting of 1971.
+ */
 const coarse = (z: number): number => {
-  const scale = Math.abs(z) < 1 ? 1 : 2 ** Math.floor(Math.log2(Math.abs(z)))
-  const shift = roundingUnit * scale
-  return z + shift - shift
+  if (Math.abs(z) < 1) return z + 6144 - 6144
+  const scaled = z * (2 ** 12 + 1)
+  return scaled - (scaled - z)
 }
 
 /** P(0 < X ≤ z) for 0 ≤ z ≤ `middle`. */
