@@ -43,21 +43,18 @@ const requirePartition = (table: ClusterPartitionTable, partitionId: number): vo
   }
 }
 
-// A row's own version counts its changes of owner and backups, and wraps like the unsigned integer it is on the wire.
+// As in the reference: a new row is active, a known one keeps its state and version.
 const assigned = (
   previous: PartitionMeta | undefined,
   { partitionId, owner, backups }: PartitionAssignment
-): PartitionMeta => ({
-  partitionId,
-  owner,
-  backups,
-  state: "active",
-  version: previous === undefined ? 1 : (previous.version + 1) % versionWrap
-})
+): PartitionMeta =>
+  previous === undefined
+    ? { partitionId, owner, backups, state: "active", version: 0 }
+    : { ...previous, owner, backups }
 
 /**
- * The table with this owner and these backups for one partition, which becomes "active". The table's
- * version stays. A partition id beyond the table is a defect (`InvalidPlacement`).
+ * The table with this owner and these backups for one partition: active if it had no row, else in the
+ * state it was in. The table's version stays. A partition id beyond the table is a defect (`InvalidPlacement`).
  */
 const setOwner = (
   table: ClusterPartitionTable,
@@ -118,9 +115,8 @@ const assignments = (table: ClusterPartitionTable): ReadonlyArray<PartitionAssig
 
 /**
  * What clients are told: where each member of `members` listens, and the assigned rows by ascending
- * partition id. `generatedAtMs` is wall clock time in milliseconds since 1970. A client knows versions
- * of 32 bits, so the map carries the low half of the table's; `%` and not `>>>`, which would be
- * right too but hides that versions reach 2^53.
+ * partition id. `generatedAtMs` is wall clock time in milliseconds since 1970. Clients know versions of
+ * 32 bits, so the map carries the low half of the table's.
  */
 const toPartitionMap = (
   table: ClusterPartitionTable,

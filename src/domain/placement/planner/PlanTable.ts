@@ -1,0 +1,64 @@
+/**
+ * Minimal-movement placement on integers: the order of the steps. Nodes are 0…n − 1 in the order of their
+ * ids. Cost: O(partitions × replicas × (probes + replicas)) time; chains, where needed, beside it.
+ */
+import { evenOwners } from "./EvenOwners.ts"
+import { countPairs, fillAnyhow, fillGaps, placeLost, shiftBackups } from "./FillReplicas.ts"
+import { at, filled, none } from "./Integers.ts"
+import { keepLiving, promote } from "./KeepAndPromote.ts"
+import { levelOwners, levelReplicas } from "./ReplacementChains.ts"
+import { type PlacementProblem, ReplicaSets } from "./ReplicaSets.ts"
+import { visitingOrder } from "./Scramble.ts"
+import { Pairing } from "./Takers.ts"
+
+export interface PlannedTable {
+  /** Rows of `replicas` nodes each, owner first. */
+  readonly target: Int32Array
+  /** Per partition whose owner is gone: the survivor to promote at once. Elsewhere `none`. */
+  readonly promoted: Int32Array
+}
+
+/** Rows in promotion order: owner, then earlier holders in their old order, then new copies by node. */
+const rowsOf = (sets: ReplicaSets, { current }: PlacementProblem): Int32Array => {
+  const rows = filled(sets.partitions * sets.width, none)
+  for (let partition = 0; partition < sets.partitions; partition++) {
+    const owner = at(sets.owner, partition)
+    const first = sets.first(partition)
+    let end = first
+    rows[end++] = owner
+    const start = partition * current.width
+    for (let index = start; index < start + current.width; index++) {
+      const node = at(current.nodes, index)
+      if (node === none || !sets.has(partition, node)) continue
+      let listed = first
+      while (listed < end && at(rows, listed) !== node) listed++
+      if (listed === end) rows[end++] = node
+    }
+    const firstNew = end
+    for (let slot = first; slot < sets.end(partition); slot++) {
+      const node = at(sets.slots, slot)
+      if (node === owner || at(sets.fresh, slot) === 0) continue
+      let place = end++
+      for (; place > firstNew && at(rows, place - 1) > node; place--) rows[place] = at(rows, place - 1)
+      rows[place] = node
+    }
+  }
+  return rows
+}
+
+export const planTable = (problem: PlacementProblem): PlannedTable => {
+  const { nodes, partitions, replicas, current, seed } = problem
+  const sets = new ReplicaSets(problem)
+  const order = visitingOrder(partitions, seed)
+  const pairing = new Pairing(nodes)
+  keepLiving(sets, current)
+  const promotions = promote(sets, current, order)
+  evenOwners(sets, promotions, pairing, order, seed)
+  placeLost(sets, order)
+  countPairs(sets, pairing)
+  if (!fillGaps(sets, pairing, order, seed)) fillAnyhow(sets)
+  shiftBackups(sets, pairing, order, seed)
+  if (replicas > 1 && replicas < nodes && !sets.replicas.isSettled()) levelReplicas(sets)
+  if (!sets.owners.isSettled()) levelOwners(sets)
+  return { target: rowsOf(sets, problem), promoted: promotions.promoted }
+}
