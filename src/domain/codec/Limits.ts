@@ -1,0 +1,19 @@
+/** Every bound of the codec, and what happens at it. */
+
+/** Containers (maps, arrays) that may be open at once, the message included. One more is malformed. */
+export const maximumNesting = 64
+
+/** UTF-8 bytes of a field name. A schema with a longer one has no codec. */
+export const maximumNameBytes = 64
+
+/** Bytes of the longest string that the decoder interns; longer ones are built anew each time. */
+export const maximumInternedBytes = 64
+
+/** Slots of the interning cache, a power of two. A newcomer takes the slot of what was there. */
+export const internedSlots = 16_384
+
+/** Bytes of one output slab that small encoded messages share; the next message opens a new slab. */
+export const outputSlabBytes = 65_536
+
+/** Bytes of the largest work buffer kept between two encodes; a larger one is dropped after use. */
+export const maximumRetainedBytes = 4_194_304

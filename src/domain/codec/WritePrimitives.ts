@@ -1,0 +1,189 @@
+/**
+ * The tokens that both back ends write, always in the shortest form.
+ *
+ * Every function writes at `at` into `bytes` (and `words` over the same memory) up to `capacity`, all
+ * absolute, and returns the next position, or why there is none. They may ask for a little more room
+ * than they end up using; the caller then tries again with a larger buffer.
+ */
+
+/** The value may not fit. */
+export const overflow = -1
+/** The value is none that the schema allows. */
+export const invalid = -2
+
+/** Longest token without payload: a header or a number. */
+export const longestToken = 9
+
+/** A non-negative or negative safe integer. */
+export const writeInteger = (
+  integer: number,
+  at: number,
+  bytes: Uint8Array,
+  words: DataView,
+  capacity: number
+): number => {
+  if (at + longestToken > capacity) return overflow
+  return integer < 0 ? writeNegative(integer, at, bytes, words) : writeNatural(integer, at, bytes, words)
+}
+
+const writeNatural = (integer: number, at: number, bytes: Uint8Array, words: DataView): number => {
+  if (integer < 0x80) {
+    bytes[at] = integer
+    return at + 1
+  }
+  if (integer <= 0xff) {
+    bytes[at] = 0xcc
+    bytes[at + 1] = integer
+    return at + 2
+  }
+  if (integer <= 0xffff) {
+    bytes[at] = 0xcd
+    words.setUint16(at + 1, integer)
+    return at + 3
+  }
+  if (integer <= 0xffff_ffff) {
+    bytes[at] = 0xce
+    words.setUint32(at + 1, integer)
+    return at + 5
+  }
+  bytes[at] = 0xcf
+  words.setUint32(at + 1, integer / 0x1_0000_0000)
+  words.setUint32(at + 5, integer)
+  return at + 9
+}
+
+const writeNegative = (integer: number, at: number, bytes: Uint8Array, words: DataView): number => {
+  if (integer >= -0x20) {
+    bytes[at] = integer
+    return at + 1
+  }
+  if (integer >= -0x80) {
+    bytes[at] = 0xd0
+    bytes[at + 1] = integer
+    return at + 2
+  }
+  if (integer >= -0x8000) {
+    bytes[at] = 0xd1
+    words.setInt16(at + 1, integer)
+    return at + 3
+  }
+  if (integer >= -0x8000_0000) {
+    bytes[at] = 0xd2
+    words.setInt32(at + 1, integer)
+    return at + 5
+  }
+  bytes[at] = 0xd3
+  words.setInt32(at + 1, Math.floor(integer / 0x1_0000_0000))
+  words.setUint32(at + 5, integer)
+  return at + 9
+}
+
+/** Always eight bytes, as the reference writes them. */
+export const writeFloat = (float: number, at: number, bytes: Uint8Array, words: DataView, capacity: number): number => {
+  if (at + longestToken > capacity) return overflow
+  bytes[at] = 0xcb
+  words.setFloat64(at + 1, float)
+  return at + 9
+}
+
+/** Header of an array (`short` 0x90, `long` 0xdc) or a map (0x80, 0xde) of `count` items. */
+export const writeHeader = (
+  count: number,
+  short: 0x80 | 0x90,
+  at: number,
+  bytes: Uint8Array,
+  words: DataView,
+  capacity: number
+): number => {
+  if (at + longestToken > capacity) return overflow
+  if (count < 16) {
+    bytes[at] = short | count
+    return at + 1
+  }
+  const long = short === 0x90 ? 0xdc : 0xde
+  if (count <= 0xffff) {
+    bytes[at] = long
+    words.setUint16(at + 1, count)
+    return at + 3
+  }
+  bytes[at] = long + 1
+  words.setUint32(at + 1, count)
+  return at + 5
+}
+
+/** Below this many units a loop beats a call into the runtime's encoder. */
+const loopedUnits = 40
+
+/** A string of well-formed Unicode; `invalid` when it has a lone surrogate. */
+export const writeText = (text: string, at: number, bytes: Uint8Array, words: DataView, capacity: number): number => {
+  const length = text.length
+  if (at + 5 + length * 3 > capacity) return overflow
+  if (length >= loopedUnits) return writeLongText(text, at, bytes, words)
+  const start = at + (length < 32 ? 1 : 2)
+  let seen = 0
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    seen |= unit
+    bytes[start + i] = unit
+  }
+  if (seen >= 0x80) return writeLongText(text, at, bytes, words)
+  writeTextHeader(length, start - at, at, bytes, words)
+  return start + length
+}
+
+const utf8 = new TextEncoder()
+
+/** Writes behind a header of the likely size, and moves the text when its UTF-8 is longer than thought. */
+const writeLongText = (text: string, at: number, bytes: Uint8Array, words: DataView): number => {
+  if (!text.isWellFormed()) return invalid
+  const likely = textHeader(text.length)
+  const length = encodeInto(text, bytes, at + likely)
+  const header = textHeader(length)
+  if (header !== likely) bytes.copyWithin(at + header, at + likely, at + likely + length)
+  writeTextHeader(length, header, at, bytes, words)
+  return at + header + length
+}
+
+const encodeInto = (text: string, bytes: Uint8Array, at: number): number =>
+  typeof Buffer !== "undefined" && bytes instanceof Buffer
+    ? bytes.write(text, at, "utf8")
+    : utf8.encodeInto(text, bytes.subarray(at)).written
+
+const textHeader = (length: number): number => (length < 32 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5)
+
+const writeTextHeader = (length: number, header: number, at: number, bytes: Uint8Array, words: DataView): void => {
+  if (header === 1) {
+    bytes[at] = 0xa0 | length
+  } else if (header === 2) {
+    bytes[at] = 0xd9
+    bytes[at + 1] = length
+  } else if (header === 3) {
+    bytes[at] = 0xda
+    words.setUint16(at + 1, length)
+  } else {
+    bytes[at] = 0xdb
+    words.setUint32(at + 1, length)
+  }
+}
+
+/** Wire form of each octet as a little-endian pair: itself, or 0xcc and itself. */
+const octetPairs = Uint16Array.from({ length: 256 }, (_, octet) => (octet < 0x80 ? octet : 0xcc | (octet << 8)))
+
+/** Bytes as an array of integers: both bytes of a pair are always stored, the second counts only above 127. */
+export const writeBytes = (
+  octets: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  words: DataView,
+  capacity: number
+): number => {
+  const count = octets.length
+  if (at + longestToken + count * 2 > capacity) return overflow
+  let position = writeHeader(count, 0x90, at, bytes, words, capacity)
+  for (let i = 0; i < count; i++) {
+    const octet = octets[i] ?? 0
+    words.setUint16(position, octetPairs[octet] ?? 0, true)
+    position += 1 + (octet >> 7)
+  }
+  return position
+}
