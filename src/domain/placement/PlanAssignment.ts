@@ -64,7 +64,10 @@ const isGone = (member: NodeId | PlacementMember): boolean =>
 
 const idOf = (member: NodeId | PlacementMember): NodeId => (typeof member === "string" ? member : member.nodeId)
 
-/** In place of a node index: a node that lives and holds data, but receives no partition any more. */
+/**
+ * In place of a node index: a node that lives and holds data, but receives no partition. The planner takes
+ * it, like every negative number, for no member.
+ */
 const outgoing = -2
 
 /** Node ids by index, and the index of each node id that lives. */
@@ -95,7 +98,8 @@ const rowsById = (
   partitionCount: number
 ): ReadonlyArray<PartitionAssignment | undefined> => {
   const rows = new Array<PartitionAssignment | undefined>(partitionCount).fill(undefined)
-  for (const [row, assignment] of current.entries()) {
+  let row = 0
+  for (const assignment of current) {
     const { partitionId } = assignment
     if (!Number.isInteger(partitionId) || partitionId < 0 || partitionId >= partitionCount) {
       throw new InvalidPlacement({ fault: "partitionIdOutOfRange", value: partitionId, row })
@@ -104,22 +108,41 @@ const rowsById = (
       throw new InvalidPlacement({ fault: "duplicatePartitionId", value: partitionId, row })
     }
     rows[partitionId] = assignment
+    row++
   }
   return rows
 }
 
-/** The rows as node indexes: `outgoing` for who must hand over, `none` for who is gone. */
-const toIndexes = (rows: ReadonlyArray<PartitionAssignment | undefined>, { indexOf }: Directory): CurrentRows => {
+/** The rows as node indexes, and which of them cannot stay for a moment. */
+interface IndexedRows extends CurrentRows {
+  /** Partitions without a row, or with a node in it that is gone or listed twice; ascending. */
+  readonly broken: ReadonlyArray<number>
+}
+
+const toIndexes = (rows: ReadonlyArray<PartitionAssignment | undefined>, { indexOf }: Directory): IndexedRows => {
   let width = 1
   for (const row of rows) width = Math.max(width, 1 + (row?.backups.length ?? 0))
   const nodes = filled(rows.length * width, none)
-  for (const [partition, row] of rows.entries()) {
-    if (row === undefined) continue
+  const broken: Array<number> = []
+  for (let partition = 0; partition < rows.length; partition++) {
+    const row = rows[partition]
+    if (row === undefined) {
+      broken.push(partition)
+      continue
+    }
     let index = partition * width
-    nodes[index++] = indexOf.get(row.owner) ?? none
-    for (const backup of row.backups) nodes[index++] = indexOf.get(backup) ?? none
+    const owner = indexOf.get(row.owner)
+    nodes[index++] = owner ?? none
+    let isSound = owner !== undefined
+    for (let backup = 0; backup < row.backups.length; backup++) {
+      const id = row.backups[backup] ?? ""
+      const node = indexOf.get(id)
+      nodes[index++] = node ?? none
+      isSound &&= node !== undefined && id !== row.owner && row.backups.indexOf(id) === backup
+    }
+    if (!isSound) broken.push(partition)
   }
-  return { width, nodes }
+  return { width, nodes, broken }
 }
 
 const zonesOf = (
@@ -141,6 +164,12 @@ const zonesOf = (
   return zoneRule(Int32Array.from(zoneNumbers), replicas)
 }
 
+const idAt = (ids: ReadonlyArray<NodeId>, rows: Int32Array, index: number): NodeId => {
+  const id = ids[at(rows, index)]
+  if (id === undefined) throw new RangeError("a planned row has an empty slot")
+  return id
+}
+
 /** The target's rows, with the very row of before where nothing changes. */
 const toRows = (
   target: Int32Array,
@@ -149,39 +178,38 @@ const toRows = (
   current: CurrentRows,
   ids: ReadonlyArray<NodeId>
 ): ReadonlyArray<PartitionAssignment> => {
-  const idAt = (index: number): NodeId => {
-    const id = ids[at(target, index)]
-    if (id === undefined) throw new RangeError("a planned row has an empty slot")
-    return id
-  }
-  return before.map((row, partitionId) => {
+  const rows: Array<PartitionAssignment> = []
+  for (let partitionId = 0; partitionId < before.length; partitionId++) {
     const start = partitionId * replicas
     const old = partitionId * current.width
-    if (row !== undefined && row.backups.length === replicas - 1) {
-      let equal = 0
+    const row = before[partitionId]
+    let equal = 0
+    if (row?.backups.length === replicas - 1) {
       while (equal < replicas && at(target, start + equal) === at(current.nodes, old + equal)) equal++
-      if (equal === replicas) return row
+    }
+    if (row !== undefined && equal === replicas) {
+      rows.push(row)
+      continue
     }
     const backups: Array<NodeId> = []
-    for (let index = start + 1; index < start + replicas; index++) backups.push(idAt(index))
-    return { partitionId, owner: idAt(start), backups }
-  })
+    for (let index = start + 1; index < start + replicas; index++) backups.push(idAt(ids, target, index))
+    rows.push({ partitionId, owner: idAt(ids, target, start), backups })
+  }
+  return rows
 }
 
-/** The row that holds at once, or `undefined` when it is the row of before. */
+/** The row that takes effect at once, for a partition whose row cannot stay. */
 const immediateRow = (
   before: PartitionAssignment | undefined,
   target: PartitionAssignment,
   promoted: NodeId | undefined,
   { indexOf }: Directory
-): PartitionAssignment | undefined => {
+): PartitionAssignment => {
   if (before === undefined) return target
-  const listed = [before.owner, ...before.backups]
-  const living = [...new Set(listed)].filter((id) => indexOf.has(id))
-  if (living.length === listed.length) return undefined
+  const living = [...new Set([before.owner, ...before.backups])].filter((id) => indexOf.has(id))
   // A survivor that will own the partition in the end spares it a second change.
-  const survivors = indexOf.has(before.owner) ? [before.owner] : [target.owner, promoted, ...living]
-  const owner = survivors.find((id) => id !== undefined && living.includes(id))
+  const candidates = indexOf.has(before.owner) ? [before.owner] : [target.owner, promoted, ...living]
+  const owner = candidates.find((id) => id !== undefined && living.includes(id))
   if (owner === undefined) return target
   return { partitionId: before.partitionId, owner, backups: living.filter((id) => id !== owner) }
 }
@@ -206,15 +234,14 @@ export const planAssignment = (request: PlacementRequest): PlacementPlan => {
     partitions: partitionCount,
     replicas,
     zones: zonesOf(ids, zoneOf, replicas),
-    current: { ...current, nodes: current.nodes.map((node) => (node === outgoing ? none : node)) },
+    current,
     seed: seedOf(ids)
   })
   const target = toRows(planned.target, replicas, before, current, ids)
-  const promotions: Array<PartitionAssignment> = []
-  for (const row of target) {
-    const { partitionId } = row
-    const immediate = immediateRow(before[partitionId], row, ids[at(planned.promoted, partitionId)], directory)
-    if (immediate !== undefined) promotions.push(immediate)
-  }
+  const promotions = current.broken.flatMap((partition) => {
+    const row = target[partition]
+    const promoted = ids[at(planned.promoted, partition)]
+    return row === undefined ? [] : [immediateRow(before[partition], row, promoted, directory)]
+  })
   return { promotions, target }
 }

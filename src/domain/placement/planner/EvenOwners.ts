@@ -127,12 +127,14 @@ export const evenOwners = (
   }
   const swap = swapRoles(sets)
   const wanting = (node: number): boolean => replicas.takes(node)
+  const gap = fillGap(sets, pairing, seed)
   // A partition that lost its owner gets a new one whatever we do: its owner is free to choose again.
   if (any) {
     run(swap, true)
-    run(fillGap(sets, pairing, seed), true)
+    run(gap, true)
   }
   run(swap, false)
+  run(gap, false)
   run(replaceOne(sets, pairing, seed, surplusBackup, wanting), false)
   run(replaceOne(sets, pairing, seed, surplusOwner, wanting), false)
   run(

@@ -14,14 +14,14 @@ export const keepLiving = (sets: ReplicaSets, { width, nodes }: CurrentRows): vo
     const start = partition * width
     for (let index = start; index < start + width && !sets.isFull(partition); index++) {
       const node = at(nodes, index)
-      if (node !== none && !sets.has(partition, node) && sets.addsZone(partition, node)) sets.add(partition, node)
+      if (node >= 0 && !sets.has(partition, node) && sets.addsZone(partition, node)) sets.add(partition, node)
     }
     for (let index = start; index < start + width && !sets.isFull(partition); index++) {
       const node = at(nodes, index)
-      if (node !== none && sets.canAdd(partition, node)) sets.add(partition, node)
+      if (node >= 0 && sets.canAdd(partition, node)) sets.add(partition, node)
     }
     const owner = at(nodes, start)
-    if (owner !== none) sets.setOwner(partition, owner)
+    if (owner >= 0) sets.setOwner(partition, owner)
   }
 }
 
@@ -41,7 +41,7 @@ export const promote = (sets: ReplicaSets, { width, nodes }: CurrentRows, order:
     let best = none
     for (let index = partition * width + 1; index < (partition + 1) * width; index++) {
       const node = at(nodes, index)
-      if (node === none || !sets.has(partition, node)) continue
+      if (node < 0 || !sets.has(partition, node)) continue
       if (best === none || at(sets.owners.load, node) < at(sets.owners.load, best)) best = node
     }
     sets.setOwner(partition, best)

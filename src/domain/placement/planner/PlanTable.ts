@@ -29,7 +29,7 @@ const rowsOf = (sets: ReplicaSets, { current }: PlacementProblem): Int32Array =>
     const start = partition * current.width
     for (let index = start; index < start + current.width; index++) {
       const node = at(current.nodes, index)
-      if (node === none || !sets.has(partition, node)) continue
+      if (node < 0 || !sets.has(partition, node)) continue
       let listed = first
       while (listed < end && at(rows, listed) !== node) listed++
       if (listed === end) rows[end++] = node
@@ -56,8 +56,10 @@ export const planTable = (problem: PlacementProblem): PlannedTable => {
   evenOwners(sets, promotions, pairing, order, seed)
   placeLost(sets, order)
   countPairs(sets, pairing)
-  if (!fillGaps(sets, pairing, order, seed)) fillAnyhow(sets)
+  const complete = fillGaps(sets, pairing, order, seed)
   shiftBackups(sets, pairing, order, seed)
+  // Only now, so that what lands on full nodes is redirected before it is copied, at no cost.
+  if (!complete) fillAnyhow(sets)
   if (replicas > 1 && replicas < nodes && !sets.replicas.isSettled()) levelReplicas(sets)
   if (!sets.owners.isSettled()) levelOwners(sets)
   return { target: rowsOf(sets, problem), promoted: promotions.promoted }

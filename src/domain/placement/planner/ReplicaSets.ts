@@ -7,7 +7,7 @@ import { Balance } from "./Balance.ts"
 import { at, bump, filled, none } from "./Integers.ts"
 import { evenShares, type ZoneRule, zoneShares } from "./ZoneRule.ts"
 
-/** The table to start from, as node indexes: row q is `nodes[q * width …]`, owner first, `none` for who is gone. */
+/** The table to start from, as node indexes: row q is `nodes[q * width …]`, owner first, negative for who is no member. */
 export interface CurrentRows {
   readonly width: number
   readonly nodes: Int32Array
