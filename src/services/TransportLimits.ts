@@ -1,6 +1,6 @@
 /**
  * Every bound of the transport, its default, and what happens at it. The layers take the fields that
- * differ; {@link validateTransportLimits} refuses values with which a transport cannot work.
+ * differ; `TransportLimits.validate` refuses values with which a transport cannot work.
  */
 import { type Result, Schema } from "effect"
 import { defaultMaxFrameBytes } from "../domain/codec/Frame.ts"

@@ -1,0 +1,60 @@
+/**
+ * The events that wait to be received, bounded in number and bytes. A producer asks for room before
+ * it adds what one read returned, so the bounds are overshot by at most one read of each connection.
+ */
+import { Array as Arr, Effect, Latch } from "effect"
+import type { TransportEvent } from "../../services/Transport.ts"
+import type { TransportLimits } from "../../services/TransportLimits.ts"
+
+export interface Inbox {
+  readonly hasRoom: () => boolean
+  /** Adds an event. The caller has asked for room. */
+  readonly add: (event: TransportEvent, payloadBytes?: number) => void
+  /** Waits for room, then adds the events together. */
+  readonly offer: (events: ReadonlyArray<TransportEvent>, payloadBytes?: number) => Effect.Effect<void>
+  /** Takes all events that wait, at least one. */
+  readonly receive: Effect.Effect<Arr.NonEmptyReadonlyArray<TransportEvent>>
+}
+
+/** `onRoom` runs whenever events have been taken. */
+export const make = (
+  limits: Pick<TransportLimits, "maxInboxEvents" | "maxInboxBytes">,
+  onRoom: () => void = () => {}
+): Inbox => {
+  let events: Array<TransportEvent> = []
+  let bytes = 0
+  const room = Latch.makeUnsafe(true)
+  const filled = Latch.makeUnsafe(false)
+
+  const hasRoom = () => events.length < limits.maxInboxEvents && bytes < limits.maxInboxBytes
+
+  const add = (event: TransportEvent, payloadBytes = 0): void => {
+    events.push(event)
+    bytes += payloadBytes
+    if (events.length === 1) filled.openUnsafe()
+    if (!hasRoom()) room.closeUnsafe()
+  }
+
+  const offer = (offered: ReadonlyArray<TransportEvent>, payloadBytes = 0): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      // Several producers may wait for the same room, so look again.
+      if (!hasRoom()) return Effect.andThen(room.await, offer(offered, payloadBytes))
+      for (const event of offered) add(event)
+      bytes += payloadBytes
+      if (!hasRoom()) room.closeUnsafe()
+      return Effect.void
+    })
+
+  const receive: Inbox["receive"] = Effect.suspend(() => {
+    const taken = events
+    if (!Arr.isArrayNonEmpty(taken)) return Effect.andThen(filled.await, receive)
+    events = []
+    bytes = 0
+    filled.closeUnsafe()
+    room.openUnsafe()
+    onRoom()
+    return Effect.succeed(taken)
+  })
+
+  return { hasRoom, add, offer, receive }
+}
