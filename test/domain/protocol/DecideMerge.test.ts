@@ -110,6 +110,12 @@ describe("decideMerge", () => {
     assert.deepStrictEqual(decideMerge("c", viewOf(rows), remote), expected)
   })
 
+  it("lets a part without active members rejoin even an empty one", () => {
+    for (const rows of [[], [["a", "dead", 0]]] satisfies ReadonlyArray<ReadonlyArray<Row>>) {
+      assert.deepStrictEqual(decideMerge("c", viewOf(rows), { ...remote, memberCount: 0 }), rejoin)
+    }
+  })
+
   it("compares master ids by code point, not by UTF-16 unit", () => {
     const other = { ...remote, masterId: "\u{FF21}", memberCount: 1 }
     assert.deepStrictEqual(decideMerge("c", viewOf([["\u{1F680}", "active", 5]]), other), rejoin)
