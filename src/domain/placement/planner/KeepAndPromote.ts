@@ -14,11 +14,11 @@ export const keepLiving = (sets: ReplicaSets, { width, nodes }: CurrentRows): vo
     const start = partition * width
     for (let index = start; index < start + width && !sets.isFull(partition); index++) {
       const node = at(nodes, index)
-      if (node >= 0 && !sets.has(partition, node) && sets.addsZone(partition, node)) sets.add(partition, node)
+      if (node >= 0 && !sets.has(partition, node) && sets.addsZone(partition, node)) sets.keep(partition, node)
     }
     for (let index = start; index < start + width && !sets.isFull(partition); index++) {
       const node = at(nodes, index)
-      if (node >= 0 && sets.canAdd(partition, node)) sets.add(partition, node)
+      if (node >= 0 && sets.canAdd(partition, node)) sets.keep(partition, node)
     }
     const owner = at(nodes, start)
     if (owner >= 0) sets.setOwner(partition, owner)

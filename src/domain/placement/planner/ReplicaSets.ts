@@ -122,14 +122,22 @@ export class ReplicaSets {
     return this.countZones(zoneOf, partition, none, node) > this.countZones(zoneOf, partition, none, none)
   }
 
+  /** Adds a node that has the data. */
+  keep(partition: number, node: number): void {
+    const slot = this.end(partition)
+    this.slots[slot] = node
+    bump(this.size, partition, 1)
+    bump(this.holders, partition, 1)
+    this.replicas.gain(node)
+  }
+
+  /** Adds a node, which has the data if the old row says so. */
   add(partition: number, node: number): void {
     const slot = this.end(partition)
-    const isFresh = !this.heldBefore(partition, node)
-    this.slots[slot] = node
-    this.fresh[slot] = isFresh ? 1 : 0
-    bump(this.size, partition, 1)
-    if (!isFresh) bump(this.holders, partition, 1)
-    this.replicas.gain(node)
+    this.keep(partition, node)
+    if (this.heldBefore(partition, node)) return
+    this.fresh[slot] = 1
+    bump(this.holders, partition, -1)
   }
 
   drop(partition: number, slot: number): void {
@@ -140,6 +148,7 @@ export class ReplicaSets {
     this.slots[slot] = at(this.slots, last)
     this.fresh[slot] = at(this.fresh, last)
     this.slots[last] = none
+    this.fresh[last] = 0
   }
 
   setOwner(partition: number, node: number): void {
