@@ -3,7 +3,7 @@
  * spelled out is several times faster than a loop or a `TextDecoder`, so the calls are generated, one
  * per length.
  */
-import { canGenerateCode } from "./CodeGeneration.ts"
+import { canGenerateCode, generate } from "./CodeGeneration.ts"
 
 /** Longest string that is unrolled, in bytes: a UUID's. */
 export const longestUnrolled = 36
@@ -23,8 +23,9 @@ const unrolled = (): FromBytes => {
     const codes = Array.from({ length }, (_, i) => `bytes[start + ${i}]`)
     return `case ${length}: return fromCharCode(${codes.join(", ")})`
   })
-  const source = `return (bytes, start, length) => { switch (length) { ${cases.join("\n")} } }`
-  return new Function("fromCharCode", source)(String.fromCharCode)
+  const body = `return (bytes, start, length) => { switch (length) { ${cases.join("\n")} } }`
+  // The source above is a function of this type.
+  return generate({ fromCharCode: String.fromCharCode }, body) as FromBytes
 }
 
 const looped: FromBytes = (bytes, start, length) =>

@@ -45,7 +45,11 @@ const checked = ({ checks }: WireShape, read: Reader): Reader =>
     ? read
     : (bytes, words, at, end, nesting) => {
         const value = read(bytes, words, at, end, nesting)
-        return value === refused || !passesAll(checks, value) ? refused : value
+        const next = cursor.position
+        if (value === refused || !passesAll(checks, value)) return refused
+        // A check may have used a codec itself.
+        cursor.position = next
+        return value
       }
 
 const unchecked = (shape: WireShape, known: Known): Reader => {
@@ -193,7 +197,10 @@ const structReader = (shape: StructShape, known: Known): Reader => {
     }
     cursor.position = position
     if (pairs > 0 && !anyOrder(values, pairs, bytes, words, position, end, nesting + 1)) return refused
-    return assemble(fields, values)
+    const next = cursor.position
+    const struct = assemble(fields, values)
+    cursor.position = next
+    return struct
   }
 }
 

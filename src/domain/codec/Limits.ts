@@ -3,6 +3,9 @@
 /** Containers (maps, arrays) that may be open at once, the message included. One more is malformed. */
 export const maximumNesting = 64
 
+/** Items for which an array is allocated ahead; a longer one grows as its items are really read. */
+export const maximumPresizedItems = 4096
+
 /** UTF-8 bytes of a field name. A schema with a longer one has no codec. */
 export const maximumNameBytes = 64
 

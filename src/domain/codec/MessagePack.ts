@@ -11,8 +11,11 @@
  */
 import { Result, type Schema } from "effect"
 import { makeViewCache } from "./ByteViews.ts"
-import { closureReader, type Reader } from "./ClosureReader.ts"
-import { closureWriter, type Writer } from "./ClosureWriter.ts"
+import { closureReader } from "./ClosureReader.ts"
+import { closureWriter } from "./ClosureWriter.ts"
+import { canGenerateCode } from "./CodeGeneration.ts"
+import { generatedReader } from "./GeneratedReader.ts"
+import { generatedWriter } from "./GeneratedWriter.ts"
 import type { MalformedMessage } from "./MalformedMessage.ts"
 import { writeInto, writeNew } from "./Output.ts"
 import { cursor, refused } from "./ReadPrimitives.ts"
@@ -59,10 +62,11 @@ type Compiled<A> = MessagePackCodec<A>
 
 const inputViews = makeViewCache()
 
-const compile = <A, I>(schema: Schema.Codec<A, I>, _options: CodecOptions): Compiled<A> => {
+const compile = <A, I>(schema: Schema.Codec<A, I>, options: CodecOptions): Compiled<A> => {
   const shape = wireShape(schema.ast)
-  const read: Reader = closureReader(shape)
-  const write: Writer = closureWriter(shape)
+  const generates = (options.backEnd ?? (canGenerateCode() ? "generated" : "closures")) === "generated"
+  const read = generates ? generatedReader(shape) : closureReader(shape)
+  const write = generates ? generatedWriter(shape) : closureWriter(shape)
   return {
     encode: (value) => writeNew(write, value) ?? forbidden(shape, value),
     encodeInto: (value, buffer, offset) => writeInto(write, value, buffer, offset) ?? forbidden(shape, value),

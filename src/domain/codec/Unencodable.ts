@@ -84,10 +84,22 @@ const refusal = (path: Path, value: unknown, reason: string): UnencodableValue =
   new UnencodableValue({ path, value: shown(value), reason })
 
 const shown = (value: unknown): string => {
-  const text =
-    typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? shownObject(value) : String(value)
+  const text = shownFully(value)
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
 
-const shownObject = (value: object | null): string =>
-  value === null ? "null" : Array.isArray(value) ? "an array" : `an object of ${value.constructor?.name ?? "no class"}`
+const shownFully = (value: unknown): string => {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value)
+    case "number":
+    case "bigint":
+    case "boolean":
+    case "undefined":
+      return `${value}`
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object"
+    default:
+      return `a ${typeof value}`
+  }
+}

@@ -155,8 +155,8 @@ class Derivation {
 
   private field(property: SchemaAST.PropertySignature): Field {
     const { name, type } = property
-    if (typeof name !== "string" || utf8.encode(name).length > maximumNameBytes) {
-      return unsupported(type, `its field name is not a string of at most ${maximumNameBytes} bytes`)
+    if (typeof name !== "string" || name === "__proto__" || utf8.encode(name).length > maximumNameBytes) {
+      return unsupported(type, `its field name is not a string of at most ${maximumNameBytes} bytes, or is __proto__`)
     }
     const content = optionContent(type)
     if (content !== undefined) {

@@ -26,7 +26,8 @@ export const writeInteger = (
   return integer < 0 ? writeNegative(integer, at, bytes, words) : writeNatural(integer, at, bytes, words)
 }
 
-const writeNatural = (integer: number, at: number, bytes: Uint8Array, words: DataView): number => {
+/** Zero or more, where room for `longestToken` bytes has been verified. */
+export const writeNatural = (integer: number, at: number, bytes: Uint8Array, words: DataView): number => {
   if (integer < 0x80) {
     bytes[at] = integer
     return at + 1

@@ -1,0 +1,374 @@
+/**
+ * Readers as generated source: the same algorithm as ClosureReader.ts, unrolled for one shape. Names
+ * and literals become word comparisons, values stay in local variables, and a struct is built by one
+ * object literal.
+ *
+ * Each struct, array, union and recursion becomes a function; scalars are spelled out in place. The
+ * fragments share some names: `bytes`, `words`, `at`, `end` and `nesting` are as in `Reader`, and
+ * every fragment leaves `at` behind what it has read or returns `refused`.
+ */
+import { Option } from "effect"
+import { readBytes } from "./BytesReader.ts"
+import type { Reader } from "./ClosureReader.ts"
+import { generate } from "./CodeGeneration.ts"
+import { byteStringOf, encodedText, wordAt, wordStarts } from "./ConstantRun.ts"
+import { maximumNesting, maximumPresizedItems } from "./Limits.ts"
+import {
+  cursor,
+  openArray,
+  openMap,
+  readFloat,
+  readInteger,
+  readName,
+  readText,
+  refused,
+  skipValue
+} from "./ReadPrimitives.ts"
+import { textFrom } from "./TextReader.ts"
+import type { ArrayShape, Field, StructShape, UnionShape, ValueCheck, WireShape } from "./WireShape.ts"
+import { passesAll } from "./WireShape.ts"
+
+/** The reader of a shape. Throws where code generation is forbidden. */
+export const generatedReader = (shape: WireShape): Reader => {
+  const source = new ReaderSource()
+  const entry = source.functionFor(shape)
+  const parameters = { ...primitives, constants: source.constants }
+  // The functions below have the signature of a Reader.
+  return generate(parameters, `${source.functions.join("\n")}\nreturn ${entry}`) as Reader
+}
+
+const primitives = {
+  cursor,
+  openArray,
+  openMap,
+  readBytes,
+  readFloat,
+  readInteger,
+  readName,
+  readText,
+  refused,
+  skipValue,
+  textFrom,
+  passesAll,
+  none: Option.none(),
+  some: Option.some
+}
+
+const signature = "bytes, words, at, end, nesting"
+
+class ReaderSource {
+  readonly functions: Array<string> = []
+  readonly constants: Array<unknown> = []
+  private readonly names = new Map<WireShape, string>()
+
+  /** Name of the function that reads a shape; generated when it is asked for first. */
+  functionFor(shape: WireShape): string {
+    const known = this.names.get(shape)
+    if (known !== undefined) return known
+    const name = `read${this.names.size}`
+    this.names.set(shape, name)
+    this.functions.push(`function ${name}(${signature}) {\n${this.body(shape, name)}\n}`)
+    return name
+  }
+
+  private constant(value: unknown): string {
+    return `constants[${this.constants.push(value) - 1}]`
+  }
+
+  private body(shape: WireShape, name: string): string {
+    switch (shape.kind) {
+      case "array":
+        return this.arrayBody(shape)
+      case "struct":
+        return this.structBody(shape, `${name}AnyOrder`)
+      case "union":
+        return this.unionBody(shape)
+      case "recursive":
+        return `let value\n${this.call(this.functionFor(shape.resolve()), "value")}
+          ${this.checks(shape.checks, "value")}\ncursor.position = at\nreturn value`
+      default:
+        return `let value\n${this.read(shape, "value", "nesting")}\ncursor.position = at\nreturn value`
+    }
+  }
+
+  private checks(checks: ReadonlyArray<ValueCheck>, target: string): string {
+    return checks.length === 0 ? "" : `if (!passesAll(${this.constant(checks)}, ${target})) return refused`
+  }
+
+  // ── values in place ───────────────────────────────────────────────────────────────────────────
+
+  /** Statements that read a shape into the variable `target`. */
+  private read(shape: WireShape, target: string, nesting: string): string {
+    switch (shape.kind) {
+      case "struct":
+      case "array":
+      case "union":
+      case "recursive":
+        return this.call(this.functionFor(shape), target, nesting)
+      default:
+        return `${this.scalar(shape, target, nesting)}\n${this.checks(shape.checks, target)}`
+    }
+  }
+
+  private scalar(
+    shape: Exclude<WireShape, { readonly kind: "struct" | "array" | "union" | "recursive" }>,
+    target: string,
+    nesting: string
+  ): string {
+    switch (shape.kind) {
+      case "text":
+        return textFragment(target)
+      case "boolean":
+        return `${target} = bytes[at] === 0xc3
+          if (!${target} && bytes[at] !== 0xc2) return refused
+          at++`
+      case "integer":
+        return integerFragment(target, shape.minimum, shape.maximum)
+      case "float":
+        return this.call("readFloat", target)
+      case "bytes":
+        return this.call("readBytes", target, nesting)
+      case "literals":
+        return this.literals(shape.values, target)
+    }
+  }
+
+  private call(name: string, target: string, nesting = "nesting"): string {
+    return `${target} = ${name}(bytes, words, at, end, ${nesting})
+      if (${target} === refused) return refused
+      at = cursor.position`
+  }
+
+  /** Spellings in their shortest form by comparison; otherwise as any string. */
+  private literals(values: ReadonlyArray<string>, target: string): string {
+    const cases = groupByFirst(values.map((value) => [value, encodedText(value)] as const)).map(
+      ([first, spellings]) =>
+        `case ${first}: ${spellings
+          .map(
+            ([value, run]) => `if (${isRunAt(run, "at")}) {
+          ${target} = ${JSON.stringify(value)}
+          at += ${run.length}
+          break literal
+        }`
+          )
+          .join("\n")}`
+    )
+    return `literal: {
+      switch (bytes[at]) { ${cases.join("\nbreak\n")} }
+      ${this.call("readText", target)}
+      if (!${this.constant(new Set(values))}.has(${target})) return refused
+    }`
+  }
+
+  // ── containers ────────────────────────────────────────────────────────────────────────────────
+
+  private arrayBody({ item, checks }: ArrayShape): string {
+    return `const count = nesting >= ${maximumNesting} ? -1 : openArray(bytes, at, end)
+      if (count < 0) return refused
+      at = cursor.position
+      const items = count > 32 && count <= ${maximumPresizedItems} ? new Array(count) : []
+      for (let i = 0; i < count; i++) {
+        let item
+        ${this.read(item, "item", "nesting + 1")}
+        items[i] = item
+      }
+      ${this.checks(checks, "items")}
+      cursor.position = at
+      return items`
+  }
+
+  /** Fields in declared order while their names match; pairs that are left then go to `anyOrder`. */
+  private structBody(shape: StructShape, anyOrder: string): string {
+    const values = shape.fields.map((_, i) => `v${i}`)
+    const inOrder = shape.fields.map((field, i) => {
+      const tag =
+        field.shape.kind === "literals" && field.presence === "required" ? onlyOne(field.shape.values) : undefined
+      const run = [...encodedText(field.name), ...(tag === undefined ? [] : encodedText(tag))]
+      return `if (pairs > 0 && ${isRunAt(run, "at")}) {
+        at += ${run.length}
+        pairs--
+        ${tag === undefined ? this.field(field, `v${i}`) : `v${i} = ${JSON.stringify(tag)}`}
+      }`
+    })
+    this.functions.push(this.anyOrderFunction(shape, anyOrder, values))
+    return `if (nesting >= ${maximumNesting}) return refused
+      let pairs = bytes[at] ^ 0x80
+      if (pairs < 16) at++
+      else {
+        pairs = openMap(bytes, at, end)
+        if (pairs < 0) return refused
+        at = cursor.position
+      }
+      ${declaration(values)}
+      ${inOrder.join("\n")}
+      if (pairs > 0) return ${anyOrder}(${[signature, "pairs", ...values].join(", ")})
+      ${this.build(shape)}`
+  }
+
+  private anyOrderFunction(shape: StructShape, name: string, values: ReadonlyArray<string>): string {
+    const cases = shape.fields.map(
+      (field, i) => `case ${JSON.stringify(byteStringOf(field.name))}:
+        if (v${i} !== undefined) return refused
+        ${this.field(field, `v${i}`)}
+        break`
+    )
+    return `function ${name}(${[signature, "pairs", ...values].join(", ")}) {
+      for (; pairs > 0; pairs--) {
+        const name = readName(bytes, at, end)
+        if (name === refused) return refused
+        at = cursor.position
+        switch (name) {
+          ${cases.join("\n")}
+          default:
+            at = skipValue(bytes, at, end, nesting + 1)
+            if (at < 0) return refused
+        }
+      }
+      ${this.build(shape)}
+    }`
+  }
+
+  /** A field's value; null stands for an explicit nil where the field is optional. */
+  private field({ presence, shape }: Field, target: string): string {
+    const read = this.read(shape, target, "nesting + 1")
+    return presence === "required"
+      ? read
+      : `if (bytes[at] === 0xc0) {
+          ${target} = null
+          at++
+        } else {
+          ${read}
+        }`
+  }
+
+  /** Builds the struct from the variables v0, v1, …: its keys in declared order, absent ones left out. */
+  private build({ fields, checks }: StructShape): string {
+    const missing = fields.flatMap(({ presence }, i) => (presence === "required" ? [`v${i} === undefined`] : []))
+    const options = fields.map(({ presence, optionChecks }, i) =>
+      presence === "option"
+        ? `v${i} = v${i} === undefined || v${i} === null ? none : some(v${i})\n${this.checks(optionChecks, `v${i}`)}`
+        : ""
+    )
+    const firstAbsent = fields.findIndex(({ presence }) => presence === "absentKey")
+    const always = firstAbsent < 0 ? fields.length : firstAbsent
+    const keys = fields.slice(0, always).map(({ name }, i) => `${JSON.stringify(name)}: v${i}`)
+    const later = fields.slice(always).map(({ name, presence }, k) => {
+      const variable = `v${always + k}`
+      const assign = `struct[${JSON.stringify(name)}] = ${variable}`
+      return presence === "absentKey" ? `if (${variable} !== undefined && ${variable} !== null) ${assign}` : assign
+    })
+    return `${missing.length === 0 ? "" : `if (${missing.join(" || ")}) return refused`}
+      ${options.join("\n")}
+      const struct = { ${keys.join(", ")} }
+      ${later.join("\n")}
+      ${this.checks(checks, "struct")}
+      cursor.position = at
+      return struct`
+  }
+
+  /** Usually the tag comes first, in its shortest form; otherwise it is looked for. */
+  private unionBody({ tag, members, checks }: UnionShape): string {
+    if (checks.length !== 0) return this.checkedUnion({ kind: "union", tag, members, checks: [] }, checks)
+    const name = encodedText(tag)
+    const readers = [...members].map(
+      ([literal, member]) => [this.functionFor(member), encodedText(literal), literal] as const
+    )
+    const position = "bytes, words, at, end, nesting"
+    const cases = groupByFirst(readers).map(
+      ([first, group]) => `case ${first}:
+      ${group.map(([read, run]) => `if (${isRunAt(run, "tagAt")}) return ${read}(${position})`).join("\n")}
+      break`
+    )
+    return `if ((bytes[at] & 0xf0) === 0x80 && ${isRunAt(name, "(at + 1)")}) {
+        const tagAt = at + ${1 + name.length}
+        switch (bytes[tagAt]) { ${cases.join("\n")} }
+      }
+      const pairs = nesting >= ${maximumNesting} ? -1 : openMap(bytes, at, end)
+      let position = cursor.position
+      for (let i = 0; i < pairs; i++) {
+        const name = readName(bytes, position, end)
+        if (name === refused) return refused
+        if (name === ${JSON.stringify(byteStringOf(tag))}) {
+          switch (readText(bytes, words, cursor.position, end)) {
+            ${readers.map(([read, , literal]) => `case ${JSON.stringify(literal)}: return ${read}(${position})`).join("\n")}
+          }
+          return refused
+        }
+        position = skipValue(bytes, cursor.position, end, nesting + 1)
+        if (position < 0) return refused
+      }
+      return refused`
+  }
+
+  private checkedUnion(unchecked: UnionShape, checks: ReadonlyArray<ValueCheck>): string {
+    return `let value
+      ${this.call(this.functionFor(unchecked), "value")}
+      ${this.checks(checks, "value")}
+      cursor.position = at
+      return value`
+  }
+}
+
+// ── fragments ───────────────────────────────────────────────────────────────────────────────────
+
+const textFragment = (target: string): string => `{
+    const first = bytes[at]
+    let length = -1
+    let start = at + 1
+    if ((first & 0xe0) === 0xa0) length = first & 0x1f
+    else if (first === 0xd9) {
+      length = bytes[at + 1] | 0
+      start = at + 2
+    }
+    if (length >= 0) {
+      if (length > end - start) return refused
+      ${target} = textFrom(bytes, words, start, length)
+      if (${target} === undefined) return refused
+      at = start + length
+    } else {
+      ${target} = readText(bytes, words, at, end)
+      if (${target} === refused) return refused
+      at = cursor.position
+    }
+  }`
+
+/** The forms that encoders use for the range, then all others by the general function. */
+const integerFragment = (target: string, minimum: number, maximum: number): string => {
+  const forms = [
+    `if (first < 0x80) { ${target} = first; at++ }`,
+    maximum > 0xff ? `if (first === 0xcd && at + 3 <= end) { ${target} = words.getUint16(at + 1); at += 3 }` : "",
+    maximum > 0xffff ? `if (first === 0xce && at + 5 <= end) { ${target} = words.getUint32(at + 1); at += 5 }` : "",
+    maximum > 0xffff_ffff
+      ? `if (first === 0xcf && at + 9 <= end) {
+          ${target} = words.getUint32(at + 1) * 4294967296 + words.getUint32(at + 5)
+          at += 9
+        }`
+      : "",
+    `{ ${target} = readInteger(bytes, words, at, end); at = cursor.position }`
+  ]
+  return `{
+    const first = bytes[at]
+    ${forms.filter((form) => form !== "").join(" else ")}
+    if (!(${target} >= ${minimum} && ${target} <= ${maximum})) return refused
+  }`
+}
+
+/** An expression: does this run stand at `at`? */
+const isRunAt = (run: ReadonlyArray<number>, at: string): string => {
+  const within = `${at} + ${run.length} <= end`
+  const tests =
+    run.length < 4
+      ? run.map((octet, i) => `bytes[${at} + ${i}] === ${octet}`)
+      : wordStarts(run.length).map((start) => `words.getInt32(${at} + ${start}, true) === ${wordAt(run, start)}`)
+  return [within, ...tests].join(" && ")
+}
+
+const declaration = (variables: ReadonlyArray<string>): string =>
+  variables.length === 0 ? "" : `let ${variables.join(", ")}`
+
+const onlyOne = (values: ReadonlyArray<string>): string | undefined => (values.length === 1 ? values[0] : undefined)
+
+/** Entries by the first byte of their run, which tells most of them apart. */
+const groupByFirst = <Entry extends readonly [string, ReadonlyArray<number>, ...ReadonlyArray<unknown>]>(
+  entries: ReadonlyArray<Entry>
+): ReadonlyArray<readonly [number, ReadonlyArray<Entry>]> => [...Map.groupBy(entries, ([, run]) => run[0] ?? 0)]
