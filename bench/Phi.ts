@@ -3,15 +3,7 @@ import { performance } from "node:perf_hooks"
 import { pathToFileURL } from "node:url"
 import type { ArrivalWindow } from "../src/domain/detection/ArrivalWindow.ts"
 import { PhiAccrual, PhiAccrualConfig } from "../src/domain/detection/PhiAccrual.ts"
-
-export interface Row {
-  readonly group: string
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly ratios?: Record<string, number>
-  readonly target?: string
-}
+import type { Row } from "./Harness.ts"
 
 const windowSizes = [10, 200, 10_000]
 const heartbeats = 400_000
@@ -37,7 +29,7 @@ export const rows = (): ReadonlyArray<Row> => {
   const smallest: Record<string, number> = {}
   const row = (name: string, size: number, value: number): void => {
     const first = (smallest[name] ??= value)
-    const ratios = { [`to ${windowSizes[0]} samples`]: value / first }
+    const ratios = { [`a window of ${windowSizes[0]}`]: first / value }
     measured.push({ group: "phi", name: `${name}, ${size} samples`, value, unit: "ns", ratios })
   }
   for (const size of windowSizes) {
