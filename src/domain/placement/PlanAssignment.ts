@@ -98,8 +98,9 @@ const rowsById = (
   partitionCount: number
 ): ReadonlyArray<PartitionAssignment | undefined> => {
   const rows = new Array<PartitionAssignment | undefined>(partitionCount).fill(undefined)
-  let row = 0
-  for (const assignment of current) {
+  for (let row = 0; row < current.length; row++) {
+    const assignment = current[row]
+    if (assignment === undefined) continue
     const { partitionId } = assignment
     if (!Number.isInteger(partitionId) || partitionId < 0 || partitionId >= partitionCount) {
       throw new InvalidPlacement({ fault: "partitionIdOutOfRange", value: partitionId, row })
@@ -108,7 +109,6 @@ const rowsById = (
       throw new InvalidPlacement({ fault: "duplicatePartitionId", value: partitionId, row })
     }
     rows[partitionId] = assignment
-    row++
   }
   return rows
 }
@@ -121,7 +121,9 @@ interface IndexedRows extends CurrentRows {
 
 const toIndexes = (rows: ReadonlyArray<PartitionAssignment | undefined>, { indexOf }: Directory): IndexedRows => {
   let width = 1
-  for (const row of rows) width = Math.max(width, 1 + (row?.backups.length ?? 0))
+  for (let partition = 0; partition < rows.length; partition++) {
+    width = Math.max(width, 1 + (rows[partition]?.backups.length ?? 0))
+  }
   const nodes = filled(rows.length * width, none)
   const broken: Array<number> = []
   for (let partition = 0; partition < rows.length; partition++) {

@@ -117,7 +117,8 @@ export const evenOwners = (
 ): void => {
   const { owners, replicas } = sets
   const run = (move: OwnerMove, promotedOnly: boolean): void => {
-    for (const partition of order) {
+    for (let turn = 0; turn < order.length; turn++) {
+      const partition = at(order, turn)
       if (!owners.isUneven()) return
       const owner = at(sets.owner, partition)
       if (owner === none || !owners.gives(owner)) continue

@@ -7,11 +7,12 @@ import { findTaker, type Pairing } from "./Takers.ts"
 /** Partitions without any survivor (in a cold start, all) go round the nodes that own too few. */
 export const placeLost = (sets: ReplicaSets, order: Int32Array): void => {
   const { owners } = sets
-  let turn = 0
-  for (const partition of order) {
+  let dealt = 0
+  for (let turn = 0; turn < order.length; turn++) {
+    const partition = at(order, turn)
     if (at(sets.owner, partition) !== none) continue
     const candidates = owners.below.size > 0 ? owners.below : owners.level
-    const node = candidates.get(turn++ % candidates.size)
+    const node = candidates.get(dealt++ % candidates.size)
     sets.add(partition, node)
     sets.setOwner(partition, node)
   }
@@ -37,7 +38,8 @@ export const fillGaps = (sets: ReplicaSets, pairing: Pairing, order: Int32Array,
     accepts: (partition: number, node: number) => sets.canAdd(partition, node)
   }
   let complete = true
-  for (const partition of order) {
+  for (let turn = 0; turn < order.length; turn++) {
+    const partition = at(order, turn)
     const owner = at(sets.owner, partition)
     while (!sets.isFull(partition)) {
       const taker = findTaker(search, partition, owner, mix((partition * 31 + at(sets.size, partition)) ^ seed))
@@ -94,7 +96,8 @@ export const shiftBackups = (sets: ReplicaSets, pairing: Pairing, order: Int32Ar
     pairing,
     accepts: (partition: number, node: number) => sets.canReplace(partition, leaving, node)
   }
-  for (const partition of order) {
+  for (let turn = 0; turn < order.length; turn++) {
+    const partition = at(order, turn)
     if (!sets.replicas.isUneven()) return
     const owner = at(sets.owner, partition)
     // Each round replaces one backup, and there is no sense in replacing the same slot twice.

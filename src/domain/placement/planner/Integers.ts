@@ -1,7 +1,8 @@
 /**
  * The planner works on flat arrays of 32-bit integers: a million partitions on a thousand nodes must
  * be planned in about a second. These helpers are the only access to them, so a read past the end is a
- * defect at once instead of a quiet `undefined`.
+ * defect at once instead of a quiet `undefined`. Loops over partitions count instead of iterating: an
+ * iterator allocates a result for each step, hundreds of megabytes a plan.
  */
 
 /** "No node": an empty slot, a partition without owner, a holder that is not a member any more. */

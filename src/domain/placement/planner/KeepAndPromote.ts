@@ -36,7 +36,8 @@ export interface Promotions {
 export const promote = (sets: ReplicaSets, { width, nodes }: CurrentRows, order: Int32Array): Promotions => {
   const promoted = filled(sets.partitions, none)
   let any = false
-  for (const partition of order) {
+  for (let turn = 0; turn < order.length; turn++) {
+    const partition = at(order, turn)
     if (at(sets.owner, partition) !== none || at(sets.size, partition) === 0) continue
     let best = none
     for (let index = partition * width + 1; index < (partition + 1) * width; index++) {
