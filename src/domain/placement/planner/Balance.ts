@@ -18,6 +18,8 @@ export class Balance {
   readonly level: NodeSet
   private readonly groupOf: Int32Array
   private readonly floor: Int32Array
+  /** Per group: how many of its nodes end one above the floor. */
+  private readonly ceilings: Int32Array
   /** Per group: what its nodes lack to the floor. */
   private readonly missing: Int32Array
   /** Per group: what its nodes have beyond one above the floor. */
@@ -31,6 +33,7 @@ export class Balance {
     this.load = new Int32Array(nodes)
     this.groupOf = groupOf
     this.floor = Int32Array.from(totals, (total, group) => Math.floor(total / at(sizes, group)))
+    this.ceilings = Int32Array.from(totals, (total, group) => total - at(this.floor, group) * at(sizes, group))
     this.missing = this.floor.map((floor, group) => floor * at(sizes, group))
     this.surplus = new Int32Array(totals.length)
     this.unplaced = Int32Array.from(totals)
@@ -86,6 +89,23 @@ export class Balance {
     return distance > 1 || (distance === 1 && this.spare(group) < 0)
   }
 
+  /**
+   * The least that nodes must gain in all to reach their shares from the present loads: to the floor, and of
+   * the places above it those that no node with a load above the floor already fills.
+   */
+  fewestGains(): number {
+    const above = new Int32Array(this.floor.length)
+    for (let node = 0; node < this.load.length; node++) {
+      const group = at(this.groupOf, node)
+      if (at(this.load, node) > at(this.floor, group)) bump(above, group, 1)
+    }
+    let gains = 0
+    for (let group = 0; group < this.floor.length; group++) {
+      gains += at(this.missing, group) + Math.max(0, at(this.ceilings, group) - at(above, group))
+    }
+    return gains
+  }
+
   /** Whether a node at its floor may take. */
   levelTakes(): boolean {
     for (let group = 0; group < this.floor.length; group++) if (this.spare(group) > 0) return true
@@ -98,6 +118,13 @@ export class Balance {
       if (at(this.missing, group) + at(this.surplus, group) > 0) return true
     }
     return false
+  }
+
+  /** By how much nodes are below their floor or more than one above it, summed up. */
+  unevenness(): number {
+    let sum = 0
+    for (let group = 0; group < this.floor.length; group++) sum += at(this.missing, group) + at(this.surplus, group)
+    return sum
   }
 
   /** Whether every node has its share and every group its total. */

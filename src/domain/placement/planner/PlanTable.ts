@@ -7,8 +7,8 @@ import { countPairs, fillAnyhow, fillGaps, placeLost, shiftBackups } from "./Fil
 import { at, filled, none } from "./Integers.ts"
 import { keepLiving, promote } from "./KeepAndPromote.ts"
 import { levelOwners, levelReplicas } from "./ReplacementChains.ts"
-import { type PlacementProblem, ReplicaSets } from "./ReplicaSets.ts"
-import { visitingOrder } from "./Scramble.ts"
+import { type CurrentRows, type PlacementProblem, ReplicaSets } from "./ReplicaSets.ts"
+import { mix, visitingOrder } from "./Scramble.ts"
 import { Pairing } from "./Takers.ts"
 
 export interface PlannedTable {
@@ -46,12 +46,39 @@ const rowsOf = (sets: ReplicaSets, { current }: PlacementProblem): Int32Array =>
   return rows
 }
 
-export const planTable = (problem: PlacementProblem): PlannedTable => {
-  const { nodes, partitions, replicas, current, seed } = problem
+interface Attempt {
+  readonly sets: ReplicaSets
+  readonly promoted: Int32Array
+  /** How far replicas and owners are from even. */
+  readonly unevenness: number
+  /** Replicas copied beyond the fewest that any plan with these shares must copy. */
+  readonly extraCopies: number
+  /** Owners changed beyond the fewest likewise; role swaps, for the most part. */
+  readonly extraMoves: number
+}
+
+const countFresh = (sets: ReplicaSets): number => {
+  let fresh = 0
+  for (let slot = 0; slot < sets.fresh.length; slot++) fresh += at(sets.fresh, slot)
+  return fresh
+}
+
+const countMoved = (sets: ReplicaSets, { width, nodes }: CurrentRows): number => {
+  let moved = 0
+  for (let partition = 0; partition < sets.partitions; partition++) {
+    if (at(sets.owner, partition) !== at(nodes, partition * width)) moved++
+  }
+  return moved
+}
+
+const attempt = (problem: PlacementProblem, seed: number): Attempt => {
+  const { nodes, partitions, replicas, current } = problem
   const sets = new ReplicaSets(problem)
   const order = visitingOrder(partitions, seed)
   const pairing = new Pairing(nodes)
   keepLiving(sets, current)
+  const fewestCopies = sets.replicas.fewestGains()
+  const fewestMoves = sets.owners.fewestGains()
   const promotions = promote(sets, current, order)
   evenOwners(sets, promotions, pairing, order, seed)
   placeLost(sets, order)
@@ -62,5 +89,33 @@ export const planTable = (problem: PlacementProblem): PlannedTable => {
   if (!complete) fillAnyhow(sets)
   if (replicas > 1 && replicas < nodes && !sets.replicas.isSettled()) levelReplicas(sets)
   if (!sets.owners.isSettled()) levelOwners(sets)
-  return { target: rowsOf(sets, problem), promoted: promotions.promoted }
+  return {
+    sets,
+    promoted: promotions.promoted,
+    unevenness: sets.replicas.unevenness() + sets.owners.unevenness(),
+    extraCopies: countFresh(sets) - fewestCopies,
+    extraMoves: countMoved(sets, current) - fewestMoves
+  }
+}
+
+/** Plans tried with different tie-breaks while one could still copy or move less. */
+const maxAttempts = 4
+/** Replicas up to which a plan is tried again; above, a copy more or less does not matter and time does. */
+const retryUpTo = 10_000
+
+/** Negative when `a` is the better plan: more even, then fewer copies, then fewer owners changed. */
+const compareAttempts = (a: Attempt, b: Attempt): number =>
+  a.unevenness - b.unevenness || a.extraCopies - b.extraCopies || a.extraMoves - b.extraMoves
+
+const isPerfect = ({ unevenness, extraCopies, extraMoves }: Attempt): boolean =>
+  unevenness === 0 && extraCopies === 0 && extraMoves === 0
+
+export const planTable = (problem: PlacementProblem): PlannedTable => {
+  let best = attempt(problem, problem.seed)
+  const attempts = problem.partitions * problem.replicas <= retryUpTo ? maxAttempts : 1
+  for (let again = 1; again < attempts && !isPerfect(best); again++) {
+    const other = attempt(problem, mix(problem.seed + again))
+    if (compareAttempts(other, best) < 0) best = other
+  }
+  return { target: rowsOf(best.sets, problem), promoted: best.promoted }
 }
