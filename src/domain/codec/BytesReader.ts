@@ -27,12 +27,9 @@ const readBinary = (bytes: Uint8Array, at: number, end: number, width: number): 
   for (let i = at + 1; i < start; i++) length = length * 256 + (bytes[i] ?? 0)
   if (length > end - start) return refused
   cursor.position = start + length
-  return copyOf(bytes, start, start + length)
+  // A plain copy: a Buffer's own `slice` would share the message's memory.
+  return new Uint8Array(bytes.subarray(start, start + length))
 }
-
-// A Buffer's own `slice` shares memory; this one copies.
-const copyOf = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
-  Uint8Array.prototype.slice.call(bytes, start, end)
 
 /**
  * Octets in the form that encoders write, or `undefined` when any is not. There is no branch per

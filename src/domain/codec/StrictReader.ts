@@ -190,7 +190,7 @@ class StrictReader {
     const token = this.token()
     if (token.kind === "binary data") {
       const end = this.payloadEnd(offset, token)
-      const bytes = this.bytes.slice(this.position, end)
+      const bytes = new Uint8Array(this.bytes.subarray(this.position, end))
       this.position = end
       return bytes
     }
