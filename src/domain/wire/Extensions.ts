@@ -13,11 +13,20 @@ import { Incarnation, Lineage, NodeId, Text, U32, U64 } from "../model/Scalars.t
 export const Voter = Schema.Struct({ nodeId: NodeId, incarnation: Incarnation })
 export type Voter = typeof Voter.Type
 
+/** What one founder of a cluster knew of its configured seeds (itself not counted). */
+export const FoundingSeeds = Schema.Struct({
+  /** Those that are founders too. */
+  present: Schema.Array(NodeId),
+  /** How many it has configured. */
+  configured: U32
+})
+export type FoundingSeeds = typeof FoundingSeeds.Type
+
 /** The voters that must agree beside the view's own: those of its last settled predecessor. */
 export const ViewBase = Schema.Struct({
   voters: Schema.Array(Voter),
-  /** Only in a founding view: what each founder configured as seeds, aligned with `voters`. */
-  seeds: Schema.optionalKey(Schema.Array(Schema.Array(Text)))
+  /** Only in a founding view, aligned with `voters`. */
+  founding: Schema.optionalKey(Schema.Array(FoundingSeeds))
 })
 export type ViewBase = typeof ViewBase.Type
 
@@ -35,6 +44,8 @@ export const MemberExtensions = {
 export const ViewExtensions = {
   lineage: Schema.optionalKey(Lineage),
   parent: Schema.optionalKey(ViewParent),
+  /** Where each earlier lineage that this one continues was left, newest first; at most `maxAncestors`. */
+  ancestors: Schema.optionalKey(Schema.Array(ViewParent)),
   base: Schema.optionalKey(ViewBase),
   settled: Schema.optionalKey(Schema.Boolean)
 }
@@ -45,17 +56,26 @@ export const ReportExtensions = {
   lineage: Schema.optionalKey(Lineage),
   settled: Schema.optionalKey(U64),
   promise: Schema.optionalKey(U32),
-  promisedTo: Schema.optionalKey(NodeId)
+  promisedTo: Schema.optionalKey(NodeId),
+  /** Version of the sender's partition table, so that whoever holds a newer one can repair it. */
+  tableVersion: Schema.optionalKey(U64)
 }
+
+/** A configured seed, and the node that was found to answer there. */
+export const Seed = Schema.Struct({ address: Text, nodeId: Schema.optionalKey(NodeId) })
+export type Seed = typeof Seed.Type
 
 /** On `JOIN_REQUEST` and on answers of nodes that are not master: what fresh nodes need to found a cluster. */
 export const BootstrapExtensions = {
   incarnation: Schema.optionalKey(Incarnation),
+  /** Highest view version the node has ever held, 0 for none. */
   lastVersion: Schema.optionalKey(U64),
-  seeds: Schema.optionalKey(Schema.Array(Text)),
+  seeds: Schema.optionalKey(Schema.Array(Seed)),
+  /** Addresses worth asking, at most `maxKnownAddresses`. */
   known: Schema.optionalKey(Schema.Array(Text)),
   promise: Schema.optionalKey(U32),
   promisedTo: Schema.optionalKey(NodeId),
+  /** The node knows of a live cluster and takes no part in founding another. */
   noFound: Schema.optionalKey(Schema.Boolean)
 }
 

@@ -1,0 +1,145 @@
+/** Taking a view, learning that it is settled, and dropping out of it. */
+import { type Equivalence, HashMap, Option, Schema } from "effect"
+import { formatAddress } from "../model/Address.ts"
+import type { ClusterChange } from "../model/ClusterChange.ts"
+import { MemberInfo } from "../model/MemberInfo.ts"
+import type { NodeId } from "../model/Scalars.ts"
+import type { Voter } from "../wire/Extensions.ts"
+import { maxKnownAddresses } from "./Bounds.ts"
+import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.ts"
+import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./ClusterView.ts"
+import * as Mesh from "./Mesh.ts"
+import { newPeer } from "./Peers.ts"
+import type { Step } from "./Transition.ts"
+import { termOf } from "./Version.ts"
+
+const sameMember: Equivalence.Equivalence<MemberInfo> = Schema.toEquivalence(MemberInfo)
+
+/** What subscribers are told between two settled member lists. */
+export const changesBetween = (
+  before: ReadonlyArray<MemberInfo>,
+  after: ReadonlyArray<MemberInfo>,
+  cause: string
+): ReadonlyArray<ClusterChange> => {
+  const old = new Map(before.map((member) => [member.nodeId, member]))
+  const changes: Array<ClusterChange> = []
+  for (const member of after) {
+    const known = old.get(member.nodeId)
+    old.delete(member.nodeId)
+    if (known === undefined) changes.push({ _tag: "MemberAdded", member, cause })
+    else if (incarnationOf(known) !== incarnationOf(member)) {
+      changes.push({ _tag: "MemberRemoved", member: known, cause }, { _tag: "MemberAdded", member, cause })
+    } else if (!sameMember(known, member)) changes.push({ _tag: "MemberUpdated", member, cause })
+  }
+  for (const member of old.values()) changes.push({ _tag: "MemberRemoved", member, cause })
+  return changes
+}
+
+/** Whoever waited for it may act on the view from now on; subscribers hear of it. */
+export const markSettled = (step: Step, cause: string): void => {
+  const joined = step.joined
+  if (joined === undefined || joined.settled) return
+  step.setJoined({ settled: true, founder: false })
+  const { members, version } = joined.view
+  const masterId = masterByAge(joined.view)?.nodeId
+  const changes = [...changesBetween(step.state.published.members, members, cause)]
+  if (masterId !== step.state.published.masterId) {
+    changes.push({ _tag: "MasterChanged", masterId: Option.fromNullishOr(masterId), term: termOf(version) })
+  }
+  step.set({ published: { members, masterId } })
+  step.publish(changes)
+}
+
+// Peers of the new view: whoever was replaced by another process starts without history.
+const peersFor = (step: Step, view: ClusterView, before: HashMap.HashMap<NodeId, Peer>) => {
+  const wanted = new Map<NodeId, number>(view.base.voters.map((voter) => [voter.nodeId, voter.incarnation]))
+  for (const member of view.members) wanted.set(member.nodeId, incarnationOf(member))
+  wanted.delete(step.self.nodeId)
+  let peers = HashMap.empty<NodeId, Peer>()
+  for (const [nodeId, incarnation] of wanted) {
+    const known = Option.getOrUndefined(HashMap.get(before, nodeId))
+    const replaced = known?.incarnation !== undefined && known.incarnation !== incarnation
+    if (known === undefined || replaced) step.forgetDetector(nodeId)
+    peers = HashMap.set(peers, nodeId, known === undefined || replaced ? newPeer(step.nowMs) : known)
+  }
+  for (const nodeId of HashMap.keys(before)) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
+  return peers
+}
+
+/**
+ * Makes `view` this node's view. The promise is kept within a lineage when it is for a higher term;
+ * the acting master keeps its desk (`keepDesk`) when the view is its own proposal.
+ */
+export const adopt = (step: Step, view: ClusterView, settled: boolean, cause: string, keepDesk = false): void => {
+  const before = step.joined
+  const term = termOf(view.version)
+  const sameLineage = before !== undefined && before.view.lineage === view.lineage
+  const promise =
+    sameLineage && (before.promise.term > term || (before.ownTerm === term && before.promise.term === term))
+      ? before.promise
+      : { term, to: "" }
+  const members = new Map(view.members.map((member) => [member.nodeId, incarnationOf(member)]))
+  const keepKnown = <A>(map: ReadonlyMap<NodeId, A>): ReadonlyMap<NodeId, A> =>
+    new Map([...map].filter(([nodeId]) => members.has(nodeId)))
+  const joined: Joined = {
+    _tag: "Joined",
+    view,
+    settled: false,
+    viewAtMs: step.nowMs,
+    promise,
+    ownTerm: sameLineage ? before.ownTerm : -1,
+    claimedAtMs: undefined,
+    masterBadSinceMs: undefined,
+    peers: peersFor(step, view, before?.peers ?? HashMap.empty()),
+    suspected: (before?.suspected ?? []).filter((nodeId) => {
+      const known = before === undefined ? undefined : memberOf(before.view, nodeId)
+      return known !== undefined && members.get(nodeId) === incarnationOf(known)
+    }),
+    nextHeartbeatAtMs: before?.nextHeartbeatAtMs ?? step.nowMs,
+    founder: false,
+    foundingRound: sameLineage ? before.foundingRound : 0,
+    sentAtMs: step.nowMs,
+    joins: keepDesk && before !== undefined ? before.joins : new Map(),
+    leaves: keepDesk && before !== undefined ? before.leaves : new Map(),
+    suspectSince: before === undefined ? new Map() : keepKnown(before.suspectSince),
+    deadSince: before === undefined ? new Map() : keepKnown(before.deadSince),
+    neededTerm: 0,
+    selfBeforeLeave: before?.selfBeforeLeave,
+    table: before?.table ?? emptyTable(step.state),
+    tableViewVersion: before?.tableViewVersion ?? -1
+  }
+  step.set({ phase: joined, lastVersion: Math.max(step.state.lastVersion, view.version) })
+  step.note(`view ${view.version} of ${view.lineage}: ${cause}`, "debug")
+  if (settled) markSettled(step, cause)
+}
+
+/**
+ * Drops the identity and keeps the data: a new incarnation looks for the cluster again. Always safe.
+ * `target` is asked first; `former` are the voters of a live cluster that this node dropped out of.
+ */
+export const dissolve = (step: Step, why: string, target: string | undefined, former: ReadonlyArray<Voter>): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  if (step.state.leavingSinceMs !== undefined) {
+    step.run({ _tag: "Stop", reason: { _tag: "Left" } })
+    return
+  }
+  step.note(`rejoining: ${why}`, "warn")
+  for (const nodeId of HashMap.keys(joined.peers)) step.forgetDetector(nodeId)
+  const own = formatAddress(step.state.node.advertiseHost, step.state.node.clusterPort)
+  const seeds = step.state.config.seedAddresses.filter((address) => address !== own).map((address) => ({ address }))
+  const fresh = freshPhase(step.nowMs, seeds)
+  const others = joined.view.members.map(Mesh.addressOf).filter((address) => address !== own)
+  step.set({
+    self: { ...step.self, incarnation: step.self.incarnation + 1 },
+    published: { members: [], masterId: undefined },
+    phase: {
+      ...fresh,
+      known: [...new Set([...fresh.known, ...others])].slice(0, maxKnownAddresses),
+      target: target === undefined ? undefined : { address: target, sinceMs: step.nowMs },
+      liveClusterAtMs: target === undefined ? fresh.liveClusterAtMs : step.nowMs,
+      formerVoters: former
+    }
+  })
+  step.publish([{ _tag: "LocalNodeExpelled", cause: why }])
+}

@@ -1,0 +1,228 @@
+/**
+ * Everything one node knows, as one immutable value: the only protocol state there is. A node is
+ * either fresh (it has no view and looks for a cluster) or joined (it holds a view, settled or not).
+ */
+import { HashMap } from "effect"
+import type { ClusterConfig } from "../model/ClusterConfig.ts"
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import type { NodeConfig } from "../model/NodeConfig.ts"
+import type { Incarnation, Lineage, NodeId } from "../model/Scalars.ts"
+import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
+import type { Seed, Voter } from "../wire/Extensions.ts"
+import * as AwakeClock from "./AwakeClock.ts"
+import { type ClusterView, incarnationOf, memberOf } from "./ClusterView.ts"
+import { emptyMesh, type MeshState } from "./MeshState.ts"
+import type { QuorumPolicy } from "./Quorum.ts"
+import { type Timing, timingOf } from "./Timing.ts"
+import { termOf } from "./Version.ts"
+
+/** To whom a node has given its vote, and in which term. */
+export interface Promise {
+  readonly term: number
+  readonly to: NodeId
+}
+
+/** What a peer last said of itself in a heartbeat: its acknowledgement, its vote and its suspicions. */
+export interface Report {
+  readonly incarnation: Incarnation
+  readonly lineage: Lineage
+  readonly version: number
+  /** The version that it knows to be settled, 0 for none. */
+  readonly settled: number
+  readonly promise: Promise
+  readonly suspected: ReadonlyArray<NodeId>
+  readonly tableVersion: number
+  readonly atMs: number
+}
+
+/** Another node of the view or of its base, as this node hears it. */
+export interface Peer {
+  /** Of its last heartbeat; `undefined` before the first. */
+  readonly incarnation: Incarnation | undefined
+  /** When it was last heard, or when this node began to wait for it. */
+  readonly heardAtMs: number
+  readonly report: Report | undefined
+  /** The incarnation that is proven dead. */
+  readonly provenDead: Incarnation | undefined
+  /** The founding that it left for a newer one: it will not adopt it. */
+  readonly leftFounding: Incarnation | undefined
+  readonly repairedAtMs: number
+  readonly tableSentAtMs: number
+}
+
+/** A fresh node that asks for a cluster, as heard by another fresh node. */
+export interface FreshNode {
+  readonly incarnation: Incarnation
+  readonly host: string
+  readonly clusterPort: number
+  /** The two as `host:port`. */
+  readonly address: string
+  readonly clientPort: number
+  readonly zone: string | undefined
+  readonly lastVersion: number
+  readonly seeds: ReadonlyArray<Seed>
+  readonly promise: Promise
+  readonly noFound: boolean
+  readonly heardAtMs: number
+}
+
+/** Looks for a cluster, or founds one. */
+export interface Fresh {
+  readonly _tag: "Fresh"
+  readonly sinceMs: number
+  readonly seeds: ReadonlyArray<Seed>
+  /** Addresses worth asking: seeds, and what others told. */
+  readonly known: ReadonlyArray<string>
+  readonly heard: ReadonlyMap<NodeId, FreshNode>
+  readonly promise: Promise
+  readonly claimedAtMs: number
+  readonly nextJoinAtMs: number
+  /** The node that answers for a live cluster, asked first. */
+  readonly target: { readonly address: string; readonly sinceMs: number } | undefined
+  readonly liveClusterAtMs: number
+  /** Voters of the live cluster that this node dropped out of: while a quorum of them may live it founds nothing. */
+  readonly formerVoters: ReadonlyArray<Voter>
+  /** A refusal that may pass, and since when it is repeated. */
+  readonly refusal:
+    | { readonly reason: string; readonly by: NodeId; readonly sinceMs: number; readonly lastMs: number }
+    | undefined
+  /** What the last dial of each address failed with, for the error of a node that gives up. */
+  readonly dialFailures: ReadonlyMap<string, string>
+}
+
+/** A join that waits for the next view. */
+export interface QueuedJoin {
+  readonly voter: Voter
+  readonly host: string
+  readonly clusterPort: number
+  readonly clientPort: number
+  readonly zone: string | undefined
+  readonly lastVersion: number
+}
+
+/** Holds a view. */
+export interface Joined {
+  readonly _tag: "Joined"
+  readonly view: ClusterView
+  readonly settled: boolean
+  readonly viewAtMs: number
+  readonly promise: Promise
+  /** The term in which this node won a claim or founded; −1 for none. */
+  readonly ownTerm: number
+  readonly claimedAtMs: number | undefined
+  /** Since when the link to the master by age is bad. */
+  readonly masterBadSinceMs: number | undefined
+  readonly peers: HashMap.HashMap<NodeId, Peer>
+  /** What this node's own detector suspects, in view order. */
+  readonly suspected: ReadonlyArray<NodeId>
+  readonly nextHeartbeatAtMs: number
+  /** This node founded the view, which is not settled yet. */
+  readonly founder: boolean
+  /** The founding round that the view came from, 0 for none. */
+  readonly foundingRound: number
+  // The acting master's desk.
+  readonly sentAtMs: number
+  readonly joins: ReadonlyMap<NodeId, QueuedJoin>
+  readonly leaves: ReadonlyMap<NodeId, Incarnation>
+  readonly suspectSince: ReadonlyMap<NodeId, number>
+  readonly deadSince: ReadonlyMap<NodeId, number>
+  /** A term that the next view must reach, because someone holds a newer version. */
+  readonly neededTerm: number
+  /** This member as it was before its own leave was proposed. */
+  readonly selfBeforeLeave: Voter | undefined
+  readonly table: ClusterPartitionTable
+  /** The view whose members the table was planned for; −1 for none. */
+  readonly tableViewVersion: number
+}
+
+/** This process as others see it. */
+export interface LocalNode {
+  readonly nodeId: NodeId
+  readonly incarnation: Incarnation
+}
+
+export interface ClusterState {
+  readonly self: LocalNode
+  readonly node: NodeConfig
+  readonly config: ClusterConfig
+  readonly timing: Timing
+  readonly policy: QuorumPolicy
+  readonly clock: AwakeClock.AwakeClock
+  readonly mesh: MeshState
+  /** After a stall of its own this node neither proposes nor declares until then. */
+  readonly holdUntilMs: number
+  /** When this node was asked to leave. */
+  readonly leavingSinceMs: number | undefined
+  /** Highest view version ever held: nothing lower is ever adopted again. */
+  readonly lastVersion: number
+  /** The last settled member list, as subscribers know it. */
+  readonly published: { readonly members: ReadonlyArray<MemberInfo>; readonly masterId: NodeId | undefined }
+  readonly phase: Fresh | Joined
+}
+
+export interface ClusterStateOptions {
+  readonly config: ClusterConfig
+  readonly node: NodeConfig
+  readonly policy: QuorumPolicy
+  /** Never used before under this node id. */
+  readonly incarnation: Incarnation
+  /** Reading of the process's monotonic clock. */
+  readonly nowMs: number
+}
+
+export const noPromise: Promise = { term: 0, to: "" }
+
+/** A node that has just started, or has just dropped its identity. */
+export const freshPhase = (nowMs: number, seeds: ReadonlyArray<Seed>): Fresh => ({
+  _tag: "Fresh",
+  sinceMs: nowMs,
+  seeds,
+  known: seeds.map((seed) => seed.address),
+  heard: new Map(),
+  promise: noPromise,
+  claimedAtMs: Number.NEGATIVE_INFINITY,
+  nextJoinAtMs: nowMs,
+  target: undefined,
+  liveClusterAtMs: Number.NEGATIVE_INFINITY,
+  formerVoters: [],
+  refusal: undefined,
+  dialFailures: new Map()
+})
+
+/** The state of a node that has just started; its own address is no seed. */
+export const initial = (options: ClusterStateOptions, ownAddress: string): ClusterState => {
+  const addresses = new Set(options.config.seedAddresses)
+  addresses.delete(ownAddress)
+  return {
+    self: { nodeId: options.node.nodeId, incarnation: options.incarnation },
+    node: options.node,
+    config: options.config,
+    timing: timingOf(options.config),
+    policy: options.policy,
+    clock: AwakeClock.start(options.nowMs),
+    mesh: emptyMesh,
+    holdUntilMs: Number.NEGATIVE_INFINITY,
+    leavingSinceMs: undefined,
+    lastVersion: 0,
+    published: { members: [], masterId: undefined },
+    phase: freshPhase(
+      options.nowMs,
+      [...addresses].map((address) => ({ address }))
+    )
+  }
+}
+
+/** The member of the view that is this process, if it is in it. */
+export const selfMember = (state: ClusterState, joined: Joined) => {
+  const member = memberOf(joined.view, state.self.nodeId)
+  return member !== undefined && incarnationOf(member) === state.self.incarnation ? member : undefined
+}
+
+/** Does this node act as master? It has promised itself the view's term and owns that term. */
+export const isActing = (state: ClusterState, joined: Joined): boolean => {
+  const term = termOf(joined.view.version)
+  return joined.ownTerm === term && joined.promise.term === term && joined.promise.to === state.self.nodeId
+}
+
+export const emptyTable = (state: ClusterState): ClusterPartitionTable =>
+  ClusterPartitionTable.make(state.node.partitionCount)

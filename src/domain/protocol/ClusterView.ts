@@ -1,0 +1,98 @@
+/**
+ * A view as the protocol sees it: a member list with the line it belongs to, the view it was made
+ * from, and the base voters that must agree to it beside its own.
+ *
+ * Views are adopted, settled and superseded: joint consensus over the member list, without a log
+ * (compare Ongaro 2014, section 4.3).
+ */
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import { compareAge, MembersView } from "../model/MembersView.ts"
+import type { Incarnation, Lineage, NodeId } from "../model/Scalars.ts"
+import type { ViewBase, ViewParent, Voter } from "../wire/Extensions.ts"
+import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
+
+export interface ClusterView {
+  readonly lineage: Lineage
+  readonly version: number
+  readonly parent: ViewParent
+  /** Where each earlier lineage that this one continues was left, newest first; at most {@link maxAncestors}. */
+  readonly ancestors: ReadonlyArray<ViewParent>
+  readonly members: ReadonlyArray<MemberInfo>
+  readonly base: ViewBase
+}
+
+/** The incarnation of a member; a peer that sends none is 0. */
+export const incarnationOf = (member: MemberInfo): Incarnation => member.incarnation ?? 0
+
+/** Active, suspect and leaving members vote; joining and dead ones do not. */
+export const isVoter = (member: MemberInfo): boolean =>
+  member.state === "active" || member.state === "suspect" || member.state === "leaving"
+
+export const toVoter = (member: MemberInfo): Voter => ({
+  nodeId: member.nodeId,
+  incarnation: incarnationOf(member)
+})
+
+/** Voters of a member list, oldest first. */
+export const votersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<Voter> =>
+  members.filter(isVoter).toSorted(compareAge).map(toVoter)
+
+export const memberOf = (view: ClusterView, nodeId: NodeId): MemberInfo | undefined =>
+  view.members.find((member) => member.nodeId === nodeId)
+
+/** The member that is this very process. */
+export const memberAs = (view: ClusterView, voter: Voter): MemberInfo | undefined =>
+  view.members.find((member) => member.nodeId === voter.nodeId && incarnationOf(member) === voter.incarnation)
+
+export const isBaseVoter = (view: ClusterView, voter: Voter): boolean =>
+  view.base.voters.some((base) => base.nodeId === voter.nodeId && base.incarnation === voter.incarnation)
+
+/** The oldest active member. Being oldest is not enough to act: see `isActing`. */
+export const masterByAge = (view: ClusterView): MemberInfo | undefined => MembersView.master(view)
+
+/** The view as it travels in `MEMBERS_UPDATE` and `JOIN_RESPONSE`. */
+export const toWire = (view: ClusterView, settled: boolean): Omit<MembersUpdatePayload, "clusterTimeMs"> => ({
+  view: { version: view.version, members: view.members },
+  lineage: view.lineage,
+  parent: view.parent,
+  ancestors: view.ancestors,
+  base: view.base,
+  settled
+})
+
+/** A view read off the wire; the bare list of a peer without lineages counts as settled. */
+export const fromWire = (
+  payload: Omit<MembersUpdatePayload, "clusterTimeMs">
+): { readonly view: ClusterView; readonly settled: boolean } => ({
+  view: {
+    lineage: payload.lineage ?? "",
+    version: payload.view.version,
+    parent: payload.parent ?? { lineage: "", version: 0 },
+    ancestors: payload.ancestors ?? [],
+    members: payload.view.members,
+    base: payload.base ?? { voters: [] }
+  },
+  settled: payload.lineage === undefined || payload.settled === true
+})
+
+/** Earlier lineages that a view remembers; whoever is further behind is treated as foreign and rejoins. */
+export const maxAncestors = 16
+
+/**
+ * How a view named by `(lineage, version)` relates to `view`: `older` is a prefix of its history,
+ * `newer` a later view of its own lineage, `foreign` anything else (another side of a split, or a
+ * lineage that continues this one and says so itself).
+ */
+export const relate = (view: ClusterView, other: ViewParent): "same" | "older" | "newer" | "foreign" => {
+  if (other.lineage === view.lineage) {
+    return other.version === view.version ? "same" : other.version < view.version ? "older" : "newer"
+  }
+  const left = view.ancestors.find((ancestor) => ancestor.lineage === other.lineage)
+  return left !== undefined && other.version <= left.version ? "older" : "foreign"
+}
+
+/** The ancestors of a view in `lineage` that is made from `from`. */
+export const ancestorsFor = (from: ClusterView, lineage: Lineage): ReadonlyArray<ViewParent> =>
+  lineage === from.lineage
+    ? from.ancestors
+    : [{ lineage: from.lineage, version: from.version }, ...from.ancestors].slice(0, maxAncestors)

@@ -1,0 +1,206 @@
+/**
+ * What the acting master does: settle its view, send it again, and plan the next one from joins,
+ * leaves and suspicions. It proposes only what the voters that it hears can settle.
+ */
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
+import { incarnationOf, isBaseVoter, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { claim } from "./Mastership.ts"
+import { freshReportOf, isProvenDead, reportOf } from "./Peers.ts"
+import { baseQuorum, type Has } from "./Quorum.ts"
+import { announceSettled, propose, resend, trySettle } from "./Settlement.ts"
+import { isGone, isSuspect } from "./Suspicion.ts"
+import { planForView } from "./TableSharing.ts"
+import type { Step } from "./Transition.ts"
+import { nextVersion, termOf } from "./Version.ts"
+
+const joiningMember = (nodeId: string, join: QueuedJoin, joinVersion: number): MemberInfo => ({
+  nodeId,
+  host: join.host,
+  clientPort: join.clientPort,
+  clusterPort: join.clusterPort,
+  state: "joining",
+  joinVersion,
+  incarnation: join.voter.incarnation,
+  ...(join.zone === undefined ? {} : { zone: join.zone })
+})
+
+interface Plan {
+  readonly members: ReadonlyArray<MemberInfo>
+  /** Why each change is made; empty when nothing changes. */
+  readonly causes: ReadonlyArray<string>
+  readonly suspectSince: ReadonlyMap<string, number>
+  readonly deadSince: ReadonlyMap<string, number>
+}
+
+/** The next view as the acting master sees it. `withLeaves` false: as if nobody had asked to leave. */
+const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
+  const { config, timing, nowMs, self } = { ...step.state, timing: step.timing, nowMs: step.nowMs, self: step.self }
+  const joinVersion = nextVersion(joined.view.version)
+  const suspectSince = new Map(joined.suspectSince)
+  const deadSince = new Map(joined.deadSince)
+  const causes: Array<string> = []
+  const members: Array<MemberInfo> = []
+  const since = (times: Map<string, number>, nodeId: string): number => {
+    const known = times.get(nodeId) ?? nowMs
+    times.set(nodeId, known)
+    return known
+  }
+
+  const keepJoining = (member: MemberInfo): void => {
+    const report = reportOf(joined, toVoter(member))
+    const silent = joined.suspected.includes(member.nodeId)
+    if (report?.version === joined.view.version && joined.settled && !silent) {
+      causes.push(`${member.nodeId} is active`)
+      members.push({ ...member, state: "active" })
+    } else if (silent && nowMs - since(suspectSince, member.nodeId) > timing.joinerDropMs) {
+      causes.push(`${member.nodeId} joined and fell silent`)
+    } else {
+      if (!silent) suspectSince.delete(member.nodeId)
+      members.push(member)
+    }
+  }
+
+  const keepDead = (member: MemberInfo): void => {
+    if (!joined.settled && isBaseVoter(joined.view, toVoter(member)) && !isGone(step, joined, toVoter(member))) {
+      suspectSince.delete(member.nodeId)
+      causes.push(`${member.nodeId} came back`)
+      members.push({ ...member, state: "suspect" })
+    } else if (joined.settled && nowMs - since(deadSince, member.nodeId) > timing.deadForgetMs) {
+      causes.push(`${member.nodeId} is removed`)
+    } else members.push(member)
+  }
+
+  const keepVoter = (member: MemberInfo): void => {
+    deadSince.delete(member.nodeId)
+    if (!isSuspect(step, joined, member)) {
+      suspectSince.delete(member.nodeId)
+      if (member.state === "suspect") causes.push(`${member.nodeId} is heard again`)
+      members.push(member.state === "suspect" ? { ...member, state: "active" } : member)
+      return
+    }
+    const gone = isGone(step, joined, toVoter(member))
+    if (!gone) suspectSince.delete(member.nodeId)
+    const silentMs = gone ? nowMs - since(suspectSince, member.nodeId) : 0
+    if (gone && (isProvenDead(joined, member) || silentMs > config.suspicionTimeoutMs)) {
+      suspectSince.delete(member.nodeId)
+      causes.push(`${member.nodeId} is dead (${isProvenDead(joined, member) ? "proven" : "suspected too long"})`)
+      members.push({ ...member, state: "dead" })
+    } else if (member.state === "active") {
+      causes.push(`${member.nodeId} is suspect`)
+      members.push({ ...member, state: "suspect" })
+    } else members.push(member)
+  }
+
+  for (const member of joined.view.members) {
+    const rejoin = joined.joins.get(member.nodeId)
+    if (rejoin !== undefined && rejoin.voter.incarnation !== incarnationOf(member)) {
+      causes.push(`${member.nodeId} rejoins`)
+      members.push(joiningMember(member.nodeId, rejoin, joinVersion))
+      suspectSince.delete(member.nodeId)
+      deadSince.delete(member.nodeId)
+    } else if (member.nodeId === self.nodeId) {
+      const leaves = withLeaves && step.state.leavingSinceMs !== undefined && votersOf(joined.view.members).length > 1
+      if (leaves) causes.push(`${member.nodeId} leaves`)
+      else members.push(member)
+    } else if (withLeaves && joined.leaves.get(member.nodeId) === incarnationOf(member)) {
+      causes.push(`${member.nodeId} leaves`)
+    } else if (member.state === "joining") keepJoining(member)
+    else if (member.state === "dead") keepDead(member)
+    else keepVoter(member)
+  }
+  for (const [nodeId, join] of joined.joins) {
+    if (memberOf(joined.view, nodeId) === undefined) {
+      causes.push(`${nodeId} joins`)
+      members.push(joiningMember(nodeId, join, joinVersion))
+    }
+  }
+  return { members, causes, suspectSince, deadSince }
+}
+
+// A leave that cannot settle is superseded with the leavers back in: itself active, others as leaving.
+const withLeaversBack = (step: Step, joined: Joined, planned: Plan): Plan => {
+  if (joined.settled) return planned
+  const joinVersion = nextVersion(joined.view.version)
+  const members = [...planned.members]
+  const causes = [...planned.causes]
+  for (const voter of joined.view.base.voters) {
+    if (memberOf(joined.view, voter.nodeId) !== undefined || voter.nodeId === step.self.nodeId) continue
+    const left = step.state.published.members.find((member) => member.nodeId === voter.nodeId)
+    if (left === undefined || freshReportOf(step, joined, voter) === undefined) continue
+    members.push({ ...left, state: "leaving", joinVersion })
+    causes.push(`the leave of ${voter.nodeId} cannot settle`)
+  }
+  return { ...planned, members, causes }
+}
+
+const selfBack = (step: Step, joined: Joined): Plan | undefined => {
+  const before = step.state.published.members.find(
+    (member) => member.nodeId === step.self.nodeId && incarnationOf(member) === step.self.incarnation
+  )
+  return joined.selfBeforeLeave === undefined || before === undefined
+    ? undefined
+    : {
+        members: [...joined.view.members, { ...before, state: "active" }],
+        causes: ["the master's own leave did not settle"],
+        suspectSince: joined.suspectSince,
+        deadSince: joined.deadSince
+      }
+}
+
+const proposeNext = (step: Step, joined: Joined): void => {
+  const heard: Has = (voter) => voter.nodeId === step.self.nodeId || !joined.suspected.includes(voter.nodeId)
+  const { policy } = step.state
+  const base = joined.settled ? { voters: votersOf(joined.view.members) } : joined.view.base
+  const gone = selfMember(step.state, joined) === undefined
+  const plans = gone
+    ? [selfBack(step, joined)]
+    : [plan(step, joined, true), withLeaversBack(step, joined, plan(step, joined, false))]
+  for (const next of plans) {
+    if (next === undefined) return
+    step.setJoined({ suspectSince: next.suspectSince, deadSince: next.deadSince })
+    if (next.causes.length === 0) return
+    const voters = votersOf(next.members)
+    if (voters.length === 0 || !policy.quorum(voters, heard) || !baseQuorum(policy, base, heard)) continue
+    propose(step, next.members, nextVersion(joined.view.version), next.causes.join(", "))
+    return
+  }
+}
+
+/** Settles, resends and plans; does nothing on a node that does not act as master. */
+export const run = (step: Step): void => {
+  let joined = step.joined
+  if (joined === undefined || !isActing(step.state, joined) || joined.claimedAtMs !== undefined) return
+  if (trySettle(step, "acknowledged")) announceSettled(step)
+  joined = step.joined
+  if (joined === undefined) return
+  const resendAfterMs = joined.settled ? 2 * step.timing.resendMs : step.timing.resendMs
+  if (step.nowMs - joined.sentAtMs > resendAfterMs) resend(step)
+  joined = step.joined
+  if (joined === undefined || step.nowMs < step.state.holdUntilMs) return
+  const unsettledFounding = !joined.settled && joined.view.base.founding !== undefined
+  if (unsettledFounding || (!joined.settled && step.nowMs - joined.viewAtMs < step.timing.supersedeMs)) return
+  // A settled view without this node is the end of its own leave.
+  if (joined.settled && selfMember(step.state, joined) === undefined) return
+  const needed = neededTerm(joined)
+  if (needed > joined.promise.term) {
+    step.setJoined({ neededTerm: needed })
+    claim(step, needed, "a joiner holds a newer version")
+    return
+  }
+  proposeNext(step, joined)
+  planForView(step)
+}
+
+// A joiner that has held a newer version must not see versions fall: the term rises above it first.
+const neededTerm = (joined: Joined): number => {
+  let needed = joined.neededTerm
+  for (const { lastVersion } of joined.joins.values()) {
+    if (lastVersion >= joined.view.version) needed = Math.max(needed, termOf(lastVersion) + 1)
+  }
+  return needed
+}
+
+/** Does a heartbeat of this member give the master something to do before the next tick? */
+export const isDue = (joined: Joined, from: MemberInfo | undefined): boolean =>
+  !joined.settled || from?.state === "joining"

@@ -1,0 +1,104 @@
+/** A heartbeat arrives: a sign of life, a report, an acknowledgement, and perhaps a vote or a request for one. */
+import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
+import { markSettled } from "./Adoption.ts"
+import type { Joined, Report } from "./ClusterState.ts"
+import { incarnationOf, isBaseVoter, memberOf, relate } from "./ClusterView.ts"
+import * as Duties from "./Duties.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as Leaving from "./Leaving.ts"
+import * as Mastership from "./Mastership.ts"
+import * as Mesh from "./Mesh.ts"
+import { mayRepair, peerOf, setPeer } from "./Peers.ts"
+import { membersUpdate } from "./Settlement.ts"
+import * as Suspicion from "./Suspicion.ts"
+import * as TableSharing from "./TableSharing.ts"
+import type { Step } from "./Transition.ts"
+import { expelIfOut } from "./ViewUpdate.ts"
+
+export type HeartbeatOutcome = "heard" | "notJoined" | "foreignLineage" | "notInView" | "stale"
+
+const reportFrom = (step: Step, heartbeat: HeartbeatPayload): Report => ({
+  incarnation: heartbeat.incarnation ?? 0,
+  lineage: heartbeat.lineage ?? "",
+  version: heartbeat.membersViewVersion,
+  settled: heartbeat.settled ?? 0,
+  promise: { term: heartbeat.promise ?? 0, to: heartbeat.promisedTo ?? "" },
+  suspected: heartbeat.suspectedNodes,
+  tableVersion: heartbeat.tableVersion ?? 0,
+  atMs: step.nowMs
+})
+
+// Reports over an old connection may arrive late; what a process says only ever rises.
+const isStale = (joined: Joined, nodeId: string, report: Report): boolean => {
+  const known = peerOf(joined, nodeId)?.report
+  return (
+    known !== undefined &&
+    known.incarnation === report.incarnation &&
+    known.lineage === report.lineage &&
+    (report.version < known.version || report.promise.term < known.promise.term)
+  )
+}
+
+// Someone who is no contact of ours speaks of our history: give it what it lacks, or ask for what we lack.
+const answerStranger = (step: Step, joined: Joined, from: string, report: Report): void => {
+  const relation = relate(joined.view, report)
+  const lags = relation === "older" || (relation === "same" && report.settled < joined.view.version)
+  if (lags && joined.settled) Mesh.sendTo(step, from, membersUpdate(joined))
+  else if (relation === "newer" || relation === "foreign") Heartbeat.beatTo(step, from)
+}
+
+export const receive = (step: Step, heartbeat: HeartbeatPayload): HeartbeatOutcome => {
+  const from = heartbeat.senderId
+  const joined = step.joined
+  if (joined === undefined) return "notJoined"
+  const report = reportFrom(step, heartbeat)
+  const voter = { nodeId: from, incarnation: report.incarnation }
+  const member = memberOf(joined.view, from)
+  const isMember = member !== undefined && incarnationOf(member) === report.incarnation
+  const relation = relate(joined.view, report)
+  if (relation === "foreign") {
+    // It moved to another lineage, or continues ours where we do not know it: let the newer one show.
+    if (mayRepair(step, from)) Heartbeat.beatTo(step, from)
+    return "foreignLineage"
+  }
+  if (!isMember && !isBaseVoter(joined.view, voter)) {
+    if (mayRepair(step, from)) answerStranger(step, joined, from, report)
+    return "notInView"
+  }
+  if (isStale(joined, from, report)) return "stale"
+
+  const before = peerOf(joined, from)?.report
+  const accusesOthers =
+    report.suspected.length > 0 && report.suspected.some((nodeId) => before?.suspected.includes(nodeId) !== true)
+  setPeer(step, from, {
+    incarnation: report.incarnation,
+    heardAtMs: step.nowMs,
+    report,
+    provenDead: undefined,
+    leftFounding: undefined
+  })
+  step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
+  if (relation === "same" && report.settled === joined.view.version) markSettled(step, "learnt from a heartbeat")
+  if (Leaving.exitWhenSettled(step)) return "heard"
+  Suspicion.clear(step, from)
+  repair(step, from, report, relation)
+  if (expelIfOut(step)) return "heard"
+
+  if (member !== undefined && isMember) Mastership.considerVote(step, member, report)
+  if (step.joined?.claimedAtMs !== undefined) Mastership.tryWin(step)
+  const now = step.joined
+  if (now !== undefined && (accusesOthers || Duties.isDue(now, memberOf(now.view, from)))) Duties.run(step)
+  TableSharing.repair(step, from, report)
+  return "heard"
+}
+
+// Whoever lags behind gets the view; whoever has it and does not know that it is settled gets our heartbeat.
+const repair = (step: Step, from: string, report: Report, relation: ReturnType<typeof relate>): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  const unaware = relation === "same" && joined.settled && report.settled < joined.view.version
+  if (relation !== "older" && !unaware) return
+  if (!mayRepair(step, from)) return
+  if (unaware) Heartbeat.beatTo(step, from)
+  else Mesh.sendTo(step, from, membersUpdate(joined))
+}

@@ -1,0 +1,230 @@
+/**
+ * A message arrives on a connection. The first one that names its sender fixes whom the connection
+ * belongs to; from then on a payload that names another sender is rejected. What is not acted upon is
+ * counted under a name.
+ */
+import { Option } from "effect"
+import { MembersView } from "../model/MembersView.ts"
+import type { NodeId } from "../model/Scalars.ts"
+import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
+import { hasExtensions } from "../wire/StripExtensions.ts"
+import * as Bootstrap from "./Bootstrap.ts"
+import { isBaseVoter, memberAs, memberOf } from "./ClusterView.ts"
+import * as HeartbeatReceived from "./HeartbeatReceived.ts"
+import * as JoinAnswered from "./JoinAnswered.ts"
+import * as Joining from "./Joining.ts"
+import * as Leaving from "./Leaving.ts"
+import * as Mesh from "./Mesh.ts"
+import type { ConnectionId } from "./MeshState.ts"
+import { peerOf, setPeer } from "./Peers.ts"
+import * as TableSharing from "./TableSharing.ts"
+import type { Step } from "./Transition.ts"
+import * as ViewUpdate from "./ViewUpdate.ts"
+
+/** What became of a message: acted upon, or the name of why not. */
+export type InboundOutcome = "handled" | "unknownConnection" | "unidentified" | "wrongSender" | (string & {})
+
+/** The sender that a message names, if it names one. */
+const namedSender = (message: ClusterMessage): NodeId | undefined => {
+  switch (message.type) {
+    case "JOIN_REQUEST":
+    case "LEAVE_REQUEST":
+      return message.nodeId
+    case "HEARTBEAT":
+      return message.senderId
+    case "HEARTBEAT_COMPLAINT":
+      return message.complainerId
+    case "OP_FORWARD":
+      return message.sourceNodeId
+    case "JOIN_RESPONSE":
+      return Option.getOrUndefined(message.responderNodeId)
+    default:
+      return undefined
+  }
+}
+
+/** Messages with which a process may open a connection. */
+const opens = (message: ClusterMessage): boolean =>
+  message.type === "JOIN_REQUEST" || message.type === "HEARTBEAT" || message.type === "SPLIT_BRAIN_PROBE"
+
+const ignore = (step: Step, message: ClusterMessage, from: string, reason: string): InboundOutcome => {
+  step.run({ _tag: "Ignored", message: message.type, from, reason })
+  return reason
+}
+
+/** Handles one message of a connection. */
+export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): InboundOutcome => {
+  const connection = Mesh.connectionOf(step, id)
+  if (connection === undefined) return ignore(step, message, "closed connection", "unknownConnection")
+  if (hasExtensions(message)) Mesh.learnExtended(step, id)
+  const from = connection.nodeId === undefined ? speakerOf(message) : connection.nodeId
+  if (from === undefined || (connection.nodeId === undefined && connection.dialled === undefined && !opens(message))) {
+    Mesh.close(step, id, "its first message does not say who it is")
+    return ignore(step, message, "unidentified connection", "unidentified")
+  }
+  const named = namedSender(message)
+  if (named !== undefined && named !== from) {
+    // A dialled member that answers under another name is not that member: its address was taken over.
+    if (connection.dialled !== undefined) Mesh.close(step, id, `${from} was expected there, ${named} answered`)
+    return ignore(step, message, from, "wrongSender")
+  }
+  if (connection.nodeId === undefined && mayIdentify(step, from, message)) Mesh.identify(step, id, from)
+  const outcome = dispatch(step, from, id, message)
+  if (outcome !== "handled") ignore(step, message, from, outcome)
+  return outcome
+}
+
+/** The sender of a first message. A seed that accepts us without giving its name is the master of its view. */
+const speakerOf = (message: ClusterMessage): NodeId | undefined => {
+  const named = namedSender(message)
+  if (named !== undefined || message.type !== "JOIN_RESPONSE") return named
+  return Option.getOrUndefined(Option.map(message.membersView, (view) => MembersView.master(view)?.nodeId))
+}
+
+/**
+ * May this message make the connection the link of `from`? Whoever merely uses a member's name must
+ * not receive what is meant for it: a join request waits until it is admitted, and a heartbeat must
+ * be of the process that the view lists, or of a node that has no link here.
+ */
+const mayIdentify = (step: Step, from: NodeId, message: ClusterMessage): boolean => {
+  if (from === step.self.nodeId || message.type === "JOIN_REQUEST") return false
+  if (message.type !== "HEARTBEAT" || step.joined === undefined) return true
+  const voter = { nodeId: from, incarnation: message.incarnation ?? 0 }
+  return (
+    memberAs(step.joined.view, voter) !== undefined ||
+    isBaseVoter(step.joined.view, voter) ||
+    !Mesh.isLinked(step, from)
+  )
+}
+
+const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMessage): InboundOutcome => {
+  switch (message.type) {
+    case "JOIN_REQUEST":
+      return onJoinRequest(step, id, message)
+    case "JOIN_RESPONSE": {
+      const outcome = JoinAnswered.receive(step, from, message, id)
+      return outcome === "joined" || outcome === "redirected" || outcome === "learned" ? "handled" : outcome
+    }
+    case "HEARTBEAT":
+      return onHeartbeat(step, from, message)
+    case "MEMBERS_UPDATE":
+      return onMembersUpdate(step, from, message)
+    case "LEAVE_REQUEST": {
+      const outcome = Leaving.receive(step, message)
+      return outcome === "queued" ? "handled" : outcome
+    }
+    case "MASTER_ELECTED":
+      if (step.fresh === undefined) return "informational"
+      Bootstrap.aim(step, message.masterAddress)
+      return "handled"
+    case "HEARTBEAT_COMPLAINT":
+      return onComplaint(step, from, message)
+    case "EXPLICIT_SUSPICION":
+      return "informational"
+    case "PARTITION_TABLE_UPDATE": {
+      const outcome = TableSharing.receive(step, from, message)
+      return outcome === "applied" ? "handled" : outcome
+    }
+    case "FETCH_PARTITION_TABLE": {
+      const joined = step.joined
+      if (joined === undefined) return "notJoined"
+      Mesh.reply(step, id, TableSharing.tableUpdate(joined))
+      return "handled"
+    }
+    // A split that heals stays two lineages: probes and merges are not answered.
+    case "SPLIT_BRAIN_PROBE":
+    case "SPLIT_BRAIN_PROBE_RESPONSE":
+    case "MERGE_REQUEST":
+      return "mergeNotSupported"
+    // Partitions hold no data, so there is nothing to copy or to forward.
+    case "MIGRATE_START":
+    case "MIGRATE_DATA":
+    case "MIGRATE_READY":
+    case "MIGRATE_FINALIZE":
+    case "MIGRATE_CANCEL":
+    case "OP_FORWARD":
+      return "noPartitionData"
+    case "DAG_EXECUTE":
+    case "DAG_DATA":
+    case "DAG_COMPLETE":
+      return "queriesNotSupported"
+  }
+}
+
+const onJoinRequest = (step: Step, id: ConnectionId, message: ClusterMessageOf<"JOIN_REQUEST">): InboundOutcome => {
+  const fresh = step.fresh
+  if (message.nodeId === step.self.nodeId && message.incarnation === step.self.incarnation) {
+    // This node has dialled itself; the answer tells its other end so.
+    if (fresh !== undefined) Mesh.reply(step, id, Bootstrap.notMasterYet(step, fresh))
+    return "dialledSelf"
+  }
+  if (fresh !== undefined) {
+    const bar = Joining.barred(step, message) ?? Joining.sameIdWhileFresh(step, message)
+    if (bar !== undefined) return answer(step, id, bar)
+    Mesh.identify(step, id, message.nodeId)
+    Bootstrap.learnFresh(step, message, id)
+    const learned = step.fresh
+    if (learned !== undefined) Mesh.reply(step, id, Bootstrap.notMasterYet(step, learned))
+    return "handled"
+  }
+  const outcome = Joining.receive(step, message, () => {
+    Mesh.identify(step, id, message.nodeId)
+    // The connection of the new process is the node's only one from now on.
+    Mesh.closeOthers(step, message.nodeId, id, "replaced by a new process")
+  })
+  return answer(step, id, outcome)
+}
+
+const answer = (step: Step, id: ConnectionId, outcome: Joining.JoinOutcome): InboundOutcome => {
+  switch (outcome._tag) {
+    case "Answered": {
+      const { response } = outcome
+      Mesh.reply(step, id, response)
+      if (response.accepted && step.joined !== undefined) Mesh.reply(step, id, TableSharing.tableUpdate(step.joined))
+      return response.accepted || Option.contains(response.rejectCode, "NOT_MASTER_YET") ? "handled" : "refused"
+    }
+    case "Queued":
+      return "handled"
+    case "LeftFounding":
+      return "leftFounding"
+  }
+}
+
+const onHeartbeat = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT">): InboundOutcome => {
+  const fresh = step.fresh
+  if (fresh === undefined) {
+    const outcome = HeartbeatReceived.receive(step, message)
+    return outcome === "heard" ? "handled" : outcome
+  }
+  // A member speaks to a process that has no view: ask it to be admitted.
+  if (step.nowMs - fresh.liveClusterAtMs > step.timing.joinIntervalMs / 2) {
+    step.setFresh({ liveClusterAtMs: step.nowMs })
+    Mesh.sendTo(step, from, Bootstrap.joinRequest(step, fresh))
+  }
+  return "handled"
+}
+
+const onMembersUpdate = (step: Step, from: NodeId, message: ClusterMessageOf<"MEMBERS_UPDATE">): InboundOutcome => {
+  const joined = step.joined
+  if (joined === undefined) return "notJoined"
+  const isKnown =
+    memberOf(joined.view, from) !== undefined ||
+    joined.view.base.voters.some((voter) => voter.nodeId === from) ||
+    // A member of the view it sends: it may have joined a lineage that continues ours.
+    message.view.members.some((member) => member.nodeId === from)
+  if (!isKnown) return "notMember"
+  const outcome = ViewUpdate.receive(step, from, message)
+  if (outcome === "adopted") JoinAnswered.dialOlder(step)
+  return outcome === "foreignLineage" ? outcome : "handled"
+}
+
+// The reference complains in a message of its own; here it counts like the suspicion of a heartbeat.
+const onComplaint = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT_COMPLAINT">): InboundOutcome => {
+  const joined = step.joined
+  const report = joined === undefined ? undefined : peerOf(joined, from)?.report
+  if (report === undefined) return "notMember"
+  if (!report.suspected.includes(message.suspectId)) {
+    setPeer(step, from, { report: { ...report, suspected: [...report.suspected, message.suspectId] } })
+  }
+  return "handled"
+}

@@ -1,0 +1,82 @@
+/**
+ * Going in good order. A leaver repeats its request until it is out of a settled view; a leaving
+ * master proposes a view without itself and exits only when a quorum of that view reports it settled,
+ * or the survivors would never learn of it and take the leaver for dead.
+ */
+import { Option } from "effect"
+import type { LeaveRequestPayload } from "../wire/MembershipMessages.ts"
+import { isActing, selfMember } from "./ClusterState.ts"
+import { incarnationOf, isVoter, masterByAge, memberOf, votersOf } from "./ClusterView.ts"
+import * as Duties from "./Duties.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as Mesh from "./Mesh.ts"
+import { peerOf } from "./Peers.ts"
+import type { Step } from "./Transition.ts"
+
+export type LeaveOutcome = "queued" | "notMaster" | "notMember" | "otherIncarnation"
+
+const stop = (step: Step): void => step.run({ _tag: "Stop", reason: { _tag: "Left" } })
+
+/** This node is asked to leave. */
+export const begin = (step: Step): void => {
+  if (step.state.leavingSinceMs !== undefined) return
+  step.set({ leavingSinceMs: step.nowMs })
+  step.note("leaving the cluster")
+  tick(step)
+}
+
+/** A member asks the master to go. */
+export const receive = (step: Step, request: LeaveRequestPayload): LeaveOutcome => {
+  const joined = step.joined
+  if (joined === undefined || !isActing(step.state, joined)) return "notMaster"
+  const member = memberOf(joined.view, request.nodeId)
+  if (member === undefined) return "notMember"
+  const incarnation = request.incarnation ?? incarnationOf(member)
+  if (incarnation !== incarnationOf(member)) return "otherIncarnation"
+  if (joined.leaves.get(request.nodeId) === incarnation) return "queued"
+  step.setJoined({ leaves: new Map(joined.leaves).set(request.nodeId, incarnation) })
+  Duties.run(step)
+  return "queued"
+}
+
+/** A leaving master that is out of its own settled view goes once a quorum of that view knows it. */
+export const exitWhenSettled = (step: Step): boolean => {
+  const joined = step.joined
+  if (joined === undefined || step.state.leavingSinceMs === undefined || !joined.settled) return false
+  if (selfMember(step.state, joined) !== undefined || !isActing(step.state, joined)) return false
+  const knows = step.state.policy.quorum(votersOf(joined.view.members), (voter) => {
+    const report = peerOf(joined, voter.nodeId)?.report
+    return report !== undefined && report.incarnation === voter.incarnation && report.settled >= joined.view.version
+  })
+  if (knows) stop(step)
+  return knows
+}
+
+/** What a leaving node does at every tick. */
+export const tick = (step: Step): void => {
+  const sinceMs = step.state.leavingSinceMs
+  if (sinceMs === undefined) return
+  const joined = step.joined
+  if (joined === undefined) return stop(step)
+  const self = selfMember(step.state, joined)
+  const alone =
+    joined.settled &&
+    self !== undefined &&
+    !joined.view.members.some((member) => isVoter(member) && member.nodeId !== step.self.nodeId)
+  if (alone || step.nowMs - sinceMs > step.state.node.leaveTimeoutMs) return stop(step)
+  if (self === undefined && joined.settled && isActing(step.state, joined)) {
+    Heartbeat.broadcast(step)
+    exitWhenSettled(step)
+    return
+  }
+  if (isActing(step.state, joined)) return Duties.run(step)
+  const master = masterByAge(joined.view)
+  if (self !== undefined && master !== undefined) {
+    Mesh.sendTo(step, master.nodeId, {
+      type: "LEAVE_REQUEST",
+      nodeId: step.self.nodeId,
+      reason: Option.some("shutdown"),
+      incarnation: step.self.incarnation
+    })
+  }
+}

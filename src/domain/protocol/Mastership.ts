@@ -1,0 +1,176 @@
+/**
+ * Claims: how a new master takes over, with promises and terms.
+ *
+ * A claimant promises itself a term above all it has seen and asks by heartbeat; a voter promises once
+ * per term. The acting master is whoever owns the view's term, not whoever is oldest: a recovered
+ * predecessor must not act again inside its successor's term. (Compare Raft's pre-vote, Ongaro 2014,
+ * section 9.6, and single-vote terms, section 3.4.)
+ */
+import { compareAge } from "../model/MembersView.ts"
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import { isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
+import { isVoter, masterByAge, toVoter, votersOf } from "./ClusterView.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as Mesh from "./Mesh.ts"
+import { freshReportOf, reportOf } from "./Peers.ts"
+import type { Has } from "./Quorum.ts"
+import { isJoint, propose } from "./Settlement.ts"
+import { isBadLink, isGone, isHeard } from "./Suspicion.ts"
+import type { Step } from "./Transition.ts"
+import { nextVersion, termOf } from "./Version.ts"
+
+const highestPromise = (joined: Joined): number => {
+  let term = joined.promise.term
+  for (const voter of [...votersOf(joined.view.members), ...joined.view.base.voters]) {
+    term = Math.max(term, reportOf(joined, voter)?.promise.term ?? 0)
+  }
+  return term
+}
+
+/** Promises itself a term and asks for votes. */
+export const claim = (step: Step, term: number, why: string): void => {
+  step.setJoined({ promise: { term, to: step.self.nodeId }, claimedAtMs: step.nowMs })
+  step.note(`claims mastership in term ${term}: ${why}`)
+  Heartbeat.broadcast(step)
+  tryWin(step)
+}
+
+// While the acting master is oldest by age nobody outranks it; the others rank by age.
+const olderCandidates = (step: Step, joined: Joined, than: MemberInfo, master: MemberInfo | undefined): number =>
+  joined.view.members.filter(
+    (member) =>
+      isVoter(member) &&
+      member.nodeId !== master?.nodeId &&
+      compareAge(member, than) < 0 &&
+      !joined.suspected.includes(member.nodeId)
+  ).length
+
+/** The members of a view that this node wins: it is active, and everybody older is now younger. */
+const membersWon = (joined: Joined, self: MemberInfo, version: number): ReadonlyArray<MemberInfo> =>
+  joined.view.members.map((member): MemberInfo => {
+    if (member.nodeId === self.nodeId) return { ...member, state: "active" }
+    const older = compareAge(member, self) < 0 && member.state !== "joining" && member.state !== "dead"
+    if (!older) return member
+    const silent = member.state === "active" && joined.suspected.includes(member.nodeId)
+    return { ...member, joinVersion: version, state: silent ? "suspect" : member.state }
+  })
+
+/** Takes over when the votes suffice: all that can be heard, or after a wait a quorum of them. */
+export const tryWin = (step: Step): void => {
+  const joined = step.joined
+  const self = joined === undefined ? undefined : selfMember(step.state, joined)
+  if (joined === undefined || self === undefined || joined.claimedAtMs === undefined) return
+  const { term, to } = joined.promise
+  if (to !== step.self.nodeId || term <= termOf(joined.view.version)) return
+  const voted: Has = (voter) => {
+    if (voter.nodeId === step.self.nodeId) return voter.incarnation === step.self.incarnation
+    const report = reportOf(joined, voter)
+    // A voter that holds a newer view must not help an older one to win.
+    return (
+      report !== undefined &&
+      report.promise.term === term &&
+      report.promise.to === step.self.nodeId &&
+      report.version <= joined.view.version
+    )
+  }
+  if (!isJoint(step, joined, voted)) return
+  const heard = votersOf(joined.view.members).filter((voter) => isHeard(step, joined, voter))
+  const waiting = step.nowMs - joined.claimedAtMs < step.timing.claimWaitMs
+  if (waiting ? !heard.every(voted) : !step.state.policy.accuse(heard, heard, voted)) return
+
+  const version = nextVersion(joined.view.version, term)
+  const lineage = step.state.policy.forks ? `${step.self.nodeId}.${step.self.incarnation}.${term}` : undefined
+  propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, lineage)
+  const won = step.joined
+  if (won === undefined) return
+  for (const nodeId of Heartbeat.contacts(step, won)) {
+    Mesh.sendTo(step, nodeId, {
+      type: "MASTER_ELECTED",
+      masterAddress: Mesh.addressOf(self),
+      masterNodeId: step.self.nodeId,
+      term,
+      electionId: `${step.self.nodeId}#${step.self.incarnation}@${term}`
+    })
+  }
+}
+
+/** Answers a claim: one promise per term, to a claimant that is up to date and entitled. */
+export const considerVote = (
+  step: Step,
+  claimant: MemberInfo,
+  claimed: { readonly promise: Promise; readonly version: number }
+): void => {
+  const joined = step.joined
+  if (joined === undefined || !isVoter(claimant)) return
+  const self = selfMember(step.state, joined)
+  if (claimed.promise.to !== claimant.nodeId || claimed.promise.term <= joined.promise.term) return
+  if (claimed.version < joined.view.version) return
+  // An acting leaver waits for its own absence to settle; its vote would let two act in turn.
+  if (isActing(step.state, joined) && !joined.settled && self === undefined) return
+  if (!isEntitled(step, joined, claimant)) return
+  step.setJoined({ promise: claimed.promise, claimedAtMs: undefined })
+  Heartbeat.beatTo(step, claimant.nodeId)
+}
+
+// Either it is master by age, or this node does not hear that master and the claimant ranks first by now.
+const isEntitled = (step: Step, joined: Joined, claimant: MemberInfo): boolean => {
+  const master = masterByAge(joined.view)
+  if (master === undefined || master.nodeId === claimant.nodeId) return true
+  if (master.nodeId === step.self.nodeId || !isBadLink(step, joined, step.self, toVoter(master))) return false
+  const older = olderCandidates(step, joined, claimant, master)
+  const sinceMs = joined.masterBadSinceMs
+  return older === 0 || (sinceMs !== undefined && step.nowMs - sinceMs > older * 0.75 * step.timing.rankWaitMs)
+}
+
+// An unsettled view whose proposer still holds its term is superseded by that proposer alone.
+const proposerStillActs = (step: Step, joined: Joined): boolean =>
+  !joined.settled &&
+  joined.view.base.voters.some((voter) => {
+    if (voter.nodeId === step.self.nodeId || isBadLink(step, joined, step.self, voter)) return false
+    const report = freshReportOf(step, joined, voter)
+    return report?.promise.term === termOf(joined.view.version) && report.promise.to === voter.nodeId
+  })
+
+const claimAsMasterByAge = (step: Step, joined: Joined): void => {
+  const acting = isActing(step.state, joined)
+  if (!acting && proposerStillActs(step, joined)) return
+  const seen = highestPromise(joined)
+  const viewIsOld = step.nowMs - joined.viewAtMs > step.timing.supersedeMs
+  if (!acting) {
+    if (joined.promise.term <= termOf(joined.view.version) || viewIsOld) claim(step, seen + 1, "oldest member")
+  } else if (seen > joined.promise.term && viewIsOld) {
+    claim(step, seen + 1, `a voter promised term ${seen}`)
+  } else if (joined.neededTerm > joined.promise.term) {
+    claim(step, Math.max(seen + 1, joined.neededTerm), "someone holds a newer version")
+  }
+}
+
+/** What a member does about mastership at every tick. */
+export const tick = (step: Step): void => {
+  let joined = step.joined
+  if (joined === undefined) return
+  const self = selfMember(step.state, joined)
+  if (self === undefined || (self.state !== "active" && self.state !== "suspect")) return
+  if (joined.claimedAtMs !== undefined) {
+    tryWin(step)
+    joined = step.joined
+    if (joined === undefined || isActing(step.state, joined)) return
+  }
+  const claiming = joined.claimedAtMs !== undefined && step.nowMs - joined.claimedAtMs < step.timing.claimRetryMs
+  const master = masterByAge(joined.view)
+  if (master === undefined || master.nodeId === step.self.nodeId) {
+    if (!claiming) claimAsMasterByAge(step, joined)
+    return
+  }
+  if (!isBadLink(step, joined, step.self, toVoter(master))) {
+    if (joined.masterBadSinceMs !== undefined) step.setJoined({ masterBadSinceMs: undefined })
+    return
+  }
+  const sinceMs = joined.masterBadSinceMs ?? step.nowMs
+  if (joined.masterBadSinceMs === undefined) step.setJoined({ masterBadSinceMs: sinceMs })
+  if (claiming || step.nowMs < step.state.holdUntilMs) return
+  const rank = olderCandidates(step, joined, self, master)
+  if (step.nowMs - sinceMs < rank * step.timing.rankWaitMs) return
+  // Pre-vote: enough voters do not hear the master either.
+  if (isGone(step, joined, toVoter(master))) claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
+}

@@ -1,0 +1,154 @@
+/**
+ * Every pair of members holds one connection. This file keeps the books: which connection belongs to
+ * whom, which one is used for sending, which addresses are being dialled. Closing a connection that
+ * has been replaced means nothing; only the loss of the last one is news.
+ */
+import { formatAddress } from "../model/Address.ts"
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import type { NodeId } from "../model/Scalars.ts"
+import type { ClusterMessage } from "../wire/ClusterMessage.ts"
+import { stripExtensions } from "../wire/StripExtensions.ts"
+import { maxConnectionsPerNode, maxDials } from "./Bounds.ts"
+import type { Connection, ConnectionId, Dial, MeshState } from "./MeshState.ts"
+import type { Step } from "./Transition.ts"
+
+// ---- reading ----------------------------------------------------------------------------------
+
+export const connectionOf = (step: Step, id: ConnectionId): Connection | undefined =>
+  step.state.mesh.connections.get(id)
+
+export const isLinked = (step: Step, nodeId: NodeId): boolean => (step.state.mesh.links.get(nodeId) ?? []).length > 0
+
+export const addressOf = (member: Pick<MemberInfo, "host" | "clusterPort">): string =>
+  formatAddress(member.host, member.clusterPort)
+
+// ---- sending ----------------------------------------------------------------------------------
+
+/** Sends on a connection; a peer that knows only the reference's fields gets only those. */
+export const reply = (step: Step, id: ConnectionId, message: ClusterMessage): void => {
+  const connection = connectionOf(step, id)
+  if (connection === undefined) return
+  // JOIN_REQUEST always carries its extensions: it is how two nodes find out that they understand more.
+  const known = connection.extended || message.type === "JOIN_REQUEST"
+  step.run({ _tag: "Send", connection: id, message: known ? message : stripExtensions(message) })
+}
+
+/** Sends to a node over its link. Without one the message is dropped: everything that matters is repeated. */
+export const sendTo = (step: Step, nodeId: NodeId, message: ClusterMessage): void => {
+  const id = step.state.mesh.links.get(nodeId)?.at(-1)
+  if (id !== undefined) reply(step, id, message)
+}
+
+// ---- changing ---------------------------------------------------------------------------------
+
+const update = (step: Step, change: Partial<MeshState>): void => step.set({ mesh: { ...step.state.mesh, ...change } })
+
+const setConnection = (step: Step, connection: Connection): void =>
+  update(step, { connections: new Map(step.state.mesh.connections).set(connection.id, connection) })
+
+const setLink = (step: Step, nodeId: NodeId, ids: ReadonlyArray<ConnectionId>): void => {
+  const links = new Map(step.state.mesh.links)
+  if (ids.length === 0) links.delete(nodeId)
+  else links.set(nodeId, ids)
+  update(step, { links })
+}
+
+const setDial = (step: Step, address: string, dial: Dial | undefined): void => {
+  const dials = new Map(step.state.mesh.dials)
+  if (dial === undefined) dials.delete(address)
+  else dials.set(address, dial)
+  update(step, { dials })
+}
+
+/** Opens a connection to `address` unless that is under way. `expected` is the member that should answer there. */
+export const dial = (step: Step, address: string, expected: NodeId | undefined): void => {
+  const known = step.state.mesh.dials.get(address)
+  if (known?.inFlight === true) return
+  if (known === undefined && step.state.mesh.dials.size >= maxDials) return
+  const attempt = known?.attempt ?? 0
+  setDial(step, address, { attempt, inFlight: true, expected })
+  step.run({ _tag: "Dial", address, attempt })
+}
+
+/** The next dial of `address` does not wait for earlier failures. */
+export const dialAtOnce = (step: Step, address: string, expected: NodeId | undefined): void => {
+  if (step.state.mesh.dials.get(address)?.inFlight === true) return
+  setDial(step, address, undefined)
+  dial(step, address, expected)
+}
+
+export const accepted = (step: Step, id: ConnectionId): void =>
+  setConnection(step, { id, dialled: undefined, nodeId: undefined, extended: false })
+
+/** A dial succeeded. Returns the member that is expected at the other end. */
+export const dialled = (step: Step, id: ConnectionId, address: string, extended: boolean): void => {
+  const expected = step.state.mesh.dials.get(address)?.expected
+  setDial(step, address, undefined)
+  setConnection(step, { id, dialled: address, nodeId: undefined, extended })
+  if (expected !== undefined) identify(step, id, expected)
+}
+
+/** A dial failed. Returns the member that was expected there. */
+export const dialFailed = (step: Step, address: string): NodeId | undefined => {
+  const known = step.state.mesh.dials.get(address)
+  setDial(step, address, { attempt: (known?.attempt ?? 0) + 1, inFlight: false, expected: known?.expected })
+  return known?.expected
+}
+
+/** Addresses that nobody wants any more are forgotten, with their failures. */
+export const keepDials = (step: Step, wanted: ReadonlySet<string>): void => {
+  for (const [address, known] of step.state.mesh.dials) {
+    if (!known.inFlight && !wanted.has(address)) setDial(step, address, undefined)
+  }
+}
+
+/** Fixes whom a connection belongs to. It becomes that node's link; the oldest of too many is closed. */
+export const identify = (step: Step, id: ConnectionId, nodeId: NodeId): void => {
+  const connection = connectionOf(step, id)
+  if (connection === undefined || connection.nodeId === nodeId) return
+  setConnection(step, { ...connection, nodeId })
+  const ids = [...(step.state.mesh.links.get(nodeId) ?? []).filter((other) => other !== id), id]
+  setLink(step, nodeId, ids)
+  const lost = new Map(step.state.mesh.lost)
+  if (lost.delete(nodeId)) update(step, { lost })
+  if (connection.dialled === undefined) step.run({ _tag: "Identify", connection: id })
+  if (ids.length > maxConnectionsPerNode && ids[0] !== undefined) close(step, ids[0], "replaced")
+}
+
+export const learnExtended = (step: Step, id: ConnectionId): void => {
+  const connection = connectionOf(step, id)
+  if (connection !== undefined && !connection.extended) setConnection(step, { ...connection, extended: true })
+}
+
+/** Takes a connection out of the books. Returns its node when that was its last connection. */
+export const remove = (step: Step, id: ConnectionId): NodeId | undefined => {
+  const connections = new Map(step.state.mesh.connections)
+  const connection = connections.get(id)
+  if (connection === undefined) return undefined
+  connections.delete(id)
+  update(step, { connections })
+  if (connection.nodeId === undefined) return undefined
+  const rest = (step.state.mesh.links.get(connection.nodeId) ?? []).filter((other) => other !== id)
+  setLink(step, connection.nodeId, rest)
+  return rest.length === 0 ? connection.nodeId : undefined
+}
+
+/** Closes a connection from this side. */
+export const close = (step: Step, id: ConnectionId, why: string): void => {
+  remove(step, id)
+  step.run({ _tag: "Close", connection: id, why })
+}
+
+/** Closes all connections of a node but one: the others belong to a process that it has replaced. */
+export const closeOthers = (step: Step, nodeId: NodeId, keep: ConnectionId | undefined, why: string): void => {
+  for (const id of step.state.mesh.links.get(nodeId) ?? []) if (id !== keep) close(step, id, why)
+}
+
+/** The last connection to a node ended, and not by this side. */
+export const markLost = (step: Step, nodeId: NodeId): void =>
+  update(step, { lost: new Map(step.state.mesh.lost).set(nodeId, { atMs: step.nowMs }) })
+
+export const forgetLost = (step: Step, keep: (nodeId: NodeId) => boolean): void => {
+  const lost = new Map([...step.state.mesh.lost].filter(([nodeId]) => keep(nodeId)))
+  if (lost.size !== step.state.mesh.lost.size) update(step, { lost })
+}

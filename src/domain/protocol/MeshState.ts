@@ -1,0 +1,39 @@
+/** Connections of a node, and whom they belong to. */
+import type { NodeId } from "../model/Scalars.ts"
+
+/** A connection's number, given by the transport; never used twice in a process. */
+export type ConnectionId = number
+
+export interface Connection {
+  readonly id: ConnectionId
+  /** The address that was dialled; `undefined` for an accepted connection. */
+  readonly dialled: string | undefined
+  /** Fixed by the first message that names its sender. */
+  readonly nodeId: NodeId | undefined
+  /** The other end has sent an extension field, so it understands ours. */
+  readonly extended: boolean
+}
+
+/** An attempt to reach an address. */
+export interface Dial {
+  /** Failures in a row. */
+  readonly attempt: number
+  readonly inFlight: boolean
+  /** The member that is expected there. */
+  readonly expected: NodeId | undefined
+}
+
+/** The last connection to a member ended without a leave. */
+export interface LostLink {
+  readonly atMs: number
+}
+
+export interface MeshState {
+  readonly connections: ReadonlyMap<ConnectionId, Connection>
+  /** Connections of a node, oldest first; the last is used for sending. */
+  readonly links: ReadonlyMap<NodeId, ReadonlyArray<ConnectionId>>
+  readonly dials: ReadonlyMap<string, Dial>
+  readonly lost: ReadonlyMap<NodeId, LostLink>
+}
+
+export const emptyMesh: MeshState = { connections: new Map(), links: new Map(), dials: new Map(), lost: new Map() }

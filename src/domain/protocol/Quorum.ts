@@ -1,0 +1,60 @@
+/**
+ * Who must agree. One rule set serves every policy; a policy is a quorum function over the voters of
+ * a view, oldest first.
+ */
+import type { ViewBase, Voter } from "../wire/Extensions.ts"
+
+export type Has = (voter: Voter) => boolean
+
+export interface QuorumPolicy {
+  readonly name: string
+  /** May these voters settle a view or win a claim? */
+  readonly quorum: (voters: ReadonlyArray<Voter>, has: Has) => boolean
+  /**
+   * May these accusers have a voter removed or deposed? `reachable` are the voters that the judge hears;
+   * the accused is in neither list.
+   */
+  readonly accuse: (voters: ReadonlyArray<Voter>, reachable: ReadonlyArray<Voter>, accuses: Has) => boolean
+  /** Does each won claim start a lineage of its own, because other sides may go on? */
+  readonly forks: boolean
+}
+
+/** More than half of `voters`. */
+export const mostOf = (voters: ReadonlyArray<Voter>, has: Has): boolean => 2 * voters.filter(has).length > voters.length
+
+/**
+ * Every side of a split goes on, in its own lineage: any voter is a quorum. For data that merges.
+ *
+ * Accusing takes more than half of the voters that the judge hears. With any voter as accuser, one cut
+ * link between two nodes would remove a member that all others hear (A and B cut, C hears both).
+ */
+export const available: QuorumPolicy = {
+  name: "available",
+  quorum: (voters, has) => voters.some(has),
+  accuse: (_voters, reachable, accuses) => mostOf(reachable, accuses),
+  forks: true
+}
+
+/**
+ * The largest part of `base.voters` accepted by `has` in which each founder finds a strict majority of
+ * its own configured seeds plus itself. Two such parts of one seed graph always overlap for founders
+ * with equal seeds, which is what keeps a cold start from founding twice.
+ */
+export const foundingQuorum = (base: ViewBase, has: Has): ReadonlyArray<Voter> => {
+  const seeds = base.founding ?? []
+  let group = base.voters.map((voter, index) => ({ voter, seeds: seeds[index] })).filter(({ voter }) => has(voter))
+  for (;;) {
+    const ids = new Set(group.map(({ voter }) => voter.nodeId))
+    const kept = group.filter((member) => {
+      if (member.seeds === undefined) return true
+      const present = 1 + member.seeds.present.filter((id) => ids.has(id) && id !== member.voter.nodeId).length
+      return 2 * present > member.seeds.configured + 1
+    })
+    if (kept.length === group.length) return kept.map(({ voter }) => voter)
+    group = kept
+  }
+}
+
+/** The quorum of a base: by its founders' seeds in a founding view, by the policy in every other. */
+export const baseQuorum = (policy: QuorumPolicy, base: ViewBase, has: Has): boolean =>
+  base.founding === undefined ? policy.quorum(base.voters, has) : foundingQuorum(base, has).length > 0

@@ -1,0 +1,126 @@
+/**
+ * Who is suspected, by whom, and when that is enough to act.
+ *
+ * A node reports only what its own detector says. A link is bad if either end's fresh report lists the
+ * other, which covers cuts in one direction. One bad link accuses nobody: a member is suspect by the
+ * master's own detector or by two bad links, and gone only by a quorum of them.
+ */
+import type { MemberInfo } from "../model/MemberInfo.ts"
+import type { NodeId } from "../model/Scalars.ts"
+import type { Voter } from "../wire/Extensions.ts"
+import type { Joined } from "./ClusterState.ts"
+import { incarnationOf, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { broadcast } from "./Heartbeat.ts"
+import { freshReportOf, isProvenDead, peerOf, setPeer } from "./Peers.ts"
+import type { Step } from "./Transition.ts"
+
+/** The detector's verdict on a node: does it suspect it now? An argument, so that detectors stay swappable. */
+export type Judge = (nodeId: NodeId) => boolean
+
+/** Does this node itself not hear the member any more? */
+const isSilent = (step: Step, joined: Joined, member: MemberInfo, judge: Judge): boolean => {
+  if (isProvenDead(joined, member)) return true
+  const peer = peerOf(joined, member.nodeId)
+  if (peer === undefined) return false
+  const silentMs = step.nowMs - peer.heardAtMs
+  // A process that has never been heard has no history to judge by.
+  if (peer.incarnation !== incarnationOf(member)) return silentMs > step.state.config.maxNoHeartbeatMs
+  // The detector may not have been told yet of a heartbeat that has just arrived.
+  return silentMs > 0.7 * step.state.config.heartbeatIntervalMs && judge(member.nodeId)
+}
+
+const replaceSuspected = (step: Step, joined: Joined, suspected: ReadonlyArray<NodeId>): void => {
+  const same =
+    suspected.length === joined.suspected.length && suspected.every((id, index) => id === joined.suspected[index])
+  if (same) return
+  step.setJoined({ suspected })
+  broadcast(step)
+}
+
+/** Judges all members by the detector; tells everyone at once when the outcome has changed. */
+export const judgeAll = (step: Step, judge: Judge): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  const stalled = step.nowMs < step.state.holdUntilMs
+  const suspected: Array<NodeId> = []
+  for (const member of joined.view.members) {
+    if (member.nodeId === step.self.nodeId) continue
+    const before = joined.suspected.includes(member.nodeId)
+    // After a stall of its own a node accuses nobody anew: it was the one that did not listen.
+    if (stalled ? before || isProvenDead(joined, member) : isSilent(step, joined, member, judge)) {
+      suspected.push(member.nodeId)
+    }
+  }
+  replaceSuspected(step, joined, suspected)
+}
+
+/** A heartbeat clears suspicion. */
+export const clear = (step: Step, nodeId: NodeId): void => {
+  const joined = step.joined
+  if (joined !== undefined && joined.suspected.includes(nodeId)) {
+    replaceSuspected(
+      step,
+      joined,
+      joined.suspected.filter((id) => id !== nodeId)
+    )
+  }
+}
+
+/** This process of the member is proven dead: its connections ended and its address refuses, or another took its id. */
+export const prove = (step: Step, member: MemberInfo, how: string): void => {
+  const joined = step.joined
+  if (joined === undefined || isProvenDead(joined, member) || member.nodeId === step.self.nodeId) return
+  setPeer(step, member.nodeId, { provenDead: incarnationOf(member) })
+  step.note(`${member.nodeId} is proven dead: ${how}`)
+  judgeAll(step, (nodeId) => joined.suspected.includes(nodeId))
+}
+
+/** Have `voter` and `member` a bad link, by the word of either? */
+export const isBadLink = (step: Step, joined: Joined, voter: Voter, member: Voter): boolean => {
+  if (voter.nodeId === member.nodeId) return false
+  const suspectedBy = (node: Voter) =>
+    node.nodeId === step.self.nodeId ? joined.suspected : freshReportOf(step, joined, node)?.suspected
+  const byVoter = suspectedBy(voter)
+  if (byVoter === undefined) return false
+  return byVoter.includes(member.nodeId) || suspectedBy(member)?.includes(voter.nodeId) === true
+}
+
+/** Does this node hear the voter? */
+export const isHeard = (step: Step, joined: Joined, voter: Voter): boolean =>
+  voter.nodeId === step.self.nodeId
+    ? voter.incarnation === step.self.incarnation
+    : !joined.suspected.includes(voter.nodeId) && freshReportOf(step, joined, voter) !== undefined
+
+/** Do enough voters not hear the member for it to be removed or deposed? While unsettled the base is asked. */
+export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {
+  const all = joined.settled ? votersOf(joined.view.members) : joined.view.base.voters
+  const voters = all.filter((voter) => voter.nodeId !== member.nodeId)
+  return step.state.policy.accuse(
+    voters,
+    voters.filter((voter) => isHeard(step, joined, voter)),
+    (voter) => isBadLink(step, joined, voter, member)
+  )
+}
+
+/** Is the member suspect: by this node's own detector, or by two bad links? */
+export const isSuspect = (step: Step, joined: Joined, member: MemberInfo): boolean => {
+  if (joined.suspected.includes(member.nodeId)) return true
+  let bad = 0
+  for (const voter of votersOf(joined.view.members)) {
+    if (voter.nodeId !== step.self.nodeId && isBadLink(step, joined, voter, toVoter(member)) && ++bad >= 2) return true
+  }
+  return false
+}
+
+/** Proof of death by a refused redial: of a member whose last connection has just ended, or that is suspected. */
+export const refused = (step: Step, nodeId: NodeId): void => {
+  const joined = step.joined
+  const member = joined === undefined ? undefined : memberOf(joined.view, nodeId)
+  if (joined === undefined || member === undefined || member.state === "dead") return
+  const lost = step.state.mesh.lost.get(nodeId)
+  const peer = peerOf(joined, nodeId)
+  const lostAndSilent =
+    lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs && (peer?.heardAtMs ?? 0) <= lost.atMs
+  if (lostAndSilent) prove(step, member, "its connection ended and its address refuses a new one")
+  else if (joined.suspected.includes(nodeId)) prove(step, member, "it is suspected and its address refuses connections")
+}

@@ -1,0 +1,164 @@
+/**
+ * The partition table: planned and published by the acting master of a settled view, applied by
+ * everyone of its lineage. Partitions hold no data yet, so a change takes effect at once.
+ */
+import { Option, Result } from "effect"
+import type { ClusterChange } from "../model/ClusterChange.ts"
+import type { PartitionAssignment } from "../model/Partition.ts"
+import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
+import { planAssignment } from "../placement/PlanAssignment.ts"
+import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
+import type { PartitionTableUpdatePayload } from "../wire/PartitionMessages.ts"
+import { isActing, type Joined, type Report } from "./ClusterState.ts"
+import { memberOf, relate } from "./ClusterView.ts"
+import * as Mesh from "./Mesh.ts"
+import { peerOf, setPeer } from "./Peers.ts"
+import type { Step } from "./Transition.ts"
+import { nextVersion, termOf } from "./Version.ts"
+
+export type TableOutcome = "applied" | "notJoined" | "notMember" | "foreignLineage" | "older" | "invalid"
+
+export const tableUpdate = (joined: Joined): ClusterMessageOf<"PARTITION_TABLE_UPDATE"> => ({
+  type: "PARTITION_TABLE_UPDATE",
+  assignments: ClusterPartitionTable.assignments(joined.table),
+  version: joined.table.version,
+  completedMigrations: [],
+  lineage: joined.view.lineage,
+  viewVersion: joined.view.version
+})
+
+/** What subscribers are told between two tables. */
+export const changesBetween = (
+  before: ClusterPartitionTable,
+  after: ClusterPartitionTable
+): ReadonlyArray<ClusterChange> => {
+  const changes: Array<ClusterChange> = []
+  for (const row of after.rows) {
+    if (row === undefined) continue
+    const old = before.rows[row.partitionId]
+    if (old !== undefined && old.owner !== row.owner) {
+      changes.push({
+        _tag: "PartitionMoved",
+        partitionId: row.partitionId,
+        oldOwner: old.owner,
+        newOwner: row.owner
+      })
+    }
+  }
+  return [...changes, { _tag: "PartitionTableUpdated", version: after.version }]
+}
+
+const replaceTable = (step: Step, joined: Joined, table: ClusterPartitionTable, viewVersion: number): void => {
+  step.setJoined({ table, tableViewVersion: viewVersion })
+  step.publish(changesBetween(joined.table, table))
+}
+
+const publish = (step: Step, rows: ReadonlyArray<PartitionAssignment>): void => {
+  const joined = step.joined
+  if (joined === undefined || rows.length === 0) return
+  const version = nextVersion(joined.table.version, Math.max(termOf(joined.view.version), termOf(joined.table.version)))
+  const table = ClusterPartitionTable.withVersion(ClusterPartitionTable.applyAssignments(joined.table, rows), version)
+  replaceTable(step, joined, table, joined.view.version)
+  const changed = step.joined
+  if (changed === undefined) return
+  const message = tableUpdate(changed)
+  for (const member of changed.view.members) {
+    if (member.nodeId === step.self.nodeId || member.state === "dead") continue
+    setPeer(step, member.nodeId, { tableSentAtMs: step.nowMs })
+    Mesh.sendTo(step, member.nodeId, message)
+  }
+}
+
+const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment): boolean => {
+  const known = table.rows[row.partitionId]
+  return (
+    known !== undefined &&
+    known.owner === row.owner &&
+    known.backups.length === row.backups.length &&
+    known.backups.every((backup, index) => backup === row.backups[index])
+  )
+}
+
+/** The acting master plans for the members of its settled view: promotions at once, then the target. */
+export const planForView = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined || !joined.settled || !isActing(step.state, joined)) return
+  if (joined.tableViewVersion === joined.view.version || step.nowMs < step.state.holdUntilMs) return
+  const holders = joined.view.members.filter((member) => member.state === "active" || member.state === "suspect")
+  if (holders.length === 0) return
+  const zones = new Map(holders.map((member) => [member.nodeId, member.zone]))
+  const { promotions, target } = planAssignment({
+    members: holders.map((member) => member.nodeId),
+    current: ClusterPartitionTable.assignments(joined.table),
+    partitionCount: step.state.node.partitionCount,
+    backupCount: step.state.config.backupCount,
+    ...(holders.some((member) => member.zone !== undefined) ? { zoneOf: (id: string) => zones.get(id) } : {})
+  })
+  step.setJoined({ tableViewVersion: joined.view.version })
+  reportLost(step, joined, new Set(zones.keys()))
+  publish(
+    step,
+    promotions.filter((row) => !sameRow(joined.table, row))
+  )
+  const promoted = step.joined
+  if (promoted === undefined) return
+  publish(
+    step,
+    target.filter((row) => !sameRow(promoted.table, row))
+  )
+}
+
+// A partition none of whose replicas survives is reported before it is given to someone else.
+const reportLost = (step: Step, joined: Joined, holders: ReadonlySet<string>): void => {
+  const lost = joined.table.rows.flatMap((row) =>
+    row === undefined || [row.owner, ...row.backups].some((nodeId) => holders.has(nodeId)) ? [] : [row]
+  )
+  step.publish(
+    lost.map((row): ClusterChange => ({
+      _tag: "PartitionLost",
+      partitionId: row.partitionId,
+      lastOwner: row.owner
+    }))
+  )
+}
+
+/** A table arrives. Only one of this node's lineage and of a higher version is applied. */
+export const receive = (step: Step, from: string, payload: PartitionTableUpdatePayload): TableOutcome => {
+  const joined = step.joined
+  if (joined === undefined) return "notJoined"
+  if (memberOf(joined.view, from) === undefined) return "notMember"
+  const lineage = payload.lineage ?? ""
+  if (relate(joined.view, { lineage, version: payload.viewVersion ?? 0 }) === "foreign") return "foreignLineage"
+  if (payload.version <= joined.table.version) return "older"
+  const rows = ClusterPartitionTable.validateAssignments(payload.assignments, step.state.node.partitionCount)
+  if (Result.isFailure(rows)) {
+    step.note(`${from} sent a partition table that cannot be used: ${rows.failure.message}`, "warn")
+    return "invalid"
+  }
+  const table = ClusterPartitionTable.withVersion(
+    ClusterPartitionTable.applyAssignments(joined.table, payload.assignments),
+    payload.version
+  )
+  replaceTable(step, joined, table, payload.viewVersion ?? joined.view.version)
+  return "applied"
+}
+
+/** The admitting master's table, which comes with the view. Its version follows in an update of its own. */
+export const acceptWelcome = (step: Step, rows: Option.Option<ReadonlyArray<PartitionAssignment>>): void => {
+  const joined = step.joined
+  if (joined === undefined || Option.isNone(rows)) return
+  if (Result.isFailure(ClusterPartitionTable.validateAssignments(rows.value, step.state.node.partitionCount))) return
+  const table = ClusterPartitionTable.applyAssignments(joined.table, rows.value)
+  step.setJoined({ table: ClusterPartitionTable.withVersion(table, 0) })
+}
+
+/** Gives the table to a peer that reports an older one, at most once in a repair interval. */
+export const repair = (step: Step, from: string, report: Report): void => {
+  const joined = step.joined
+  if (joined === undefined || report.tableVersion >= joined.table.version) return
+  if (!isActing(step.state, joined)) return
+  const peer = peerOf(joined, from)
+  if (peer === undefined || step.nowMs - peer.tableSentAtMs < step.timing.repairMs) return
+  setPeer(step, from, { tableSentAtMs: step.nowMs })
+  Mesh.sendTo(step, from, tableUpdate(joined))
+}

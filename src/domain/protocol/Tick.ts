@@ -1,0 +1,58 @@
+/** What a node does four times in a heartbeat interval: judge, beat, claim, plan, share. */
+import { compareAge } from "../model/MembersView.ts"
+import * as Bootstrap from "./Bootstrap.ts"
+import * as Duties from "./Duties.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as JoinAnswered from "./JoinAnswered.ts"
+import * as Leaving from "./Leaving.ts"
+import { memberAs, memberOf } from "./ClusterView.ts"
+import * as Mastership from "./Mastership.ts"
+import * as Mesh from "./Mesh.ts"
+import * as Suspicion from "./Suspicion.ts"
+import type { Step } from "./Transition.ts"
+import { expelIfOut } from "./ViewUpdate.ts"
+
+const beat = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined || step.nowMs < joined.nextHeartbeatAtMs) return
+  const interval = step.state.config.heartbeatIntervalMs
+  step.setJoined({ nextHeartbeatAtMs: Math.max(joined.nextHeartbeatAtMs + interval, step.nowMs + interval / 2) })
+  Heartbeat.broadcast(step)
+}
+
+// One connection per pair: of several the newer member keeps the one that it dialled last.
+const closeSurplus = (step: Step): void => {
+  const joined = step.joined
+  const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
+  if (joined === undefined || self === undefined || !joined.settled) return
+  for (const [nodeId, ids] of step.state.mesh.links) {
+    if (ids.length < 2) continue
+    const member = memberOf(joined.view, nodeId)
+    if (member === undefined || member.state === "joining" || self.state === "joining") continue
+    if (compareAge(self, member) < 0) continue
+    const mine = ids.filter((id) => step.state.mesh.connections.get(id)?.dialled !== undefined)
+    Mesh.closeOthers(step, nodeId, mine.at(-1) ?? ids.at(-1), "one connection is enough")
+  }
+}
+
+/** `judge` is the failure detector's verdict at this time. */
+export const tick = (step: Step, judge: Suspicion.Judge): void => {
+  if (step.fresh !== undefined) {
+    Leaving.tick(step)
+    Bootstrap.tick(step)
+    return
+  }
+  Suspicion.judgeAll(step, judge)
+  beat(step)
+  if (expelIfOut(step)) return
+  JoinAnswered.dissolveFailedFounding(step)
+  Leaving.tick(step)
+  Mastership.tick(step)
+  Duties.run(step)
+  JoinAnswered.dialOlder(step)
+  closeSurplus(step)
+  Mesh.forgetLost(step, (nodeId) => {
+    const lost = step.state.mesh.lost.get(nodeId)
+    return lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * A transition is a pure function from a state and a time to the next state, an answer, and commands.
+ * Inside, a `Step` gathers the new state and the commands of one transition, so that rules read as
+ * sequences; nothing of it outlives the transition.
+ */
+import type { ClusterChange } from "../model/ClusterChange.ts"
+import type { NodeId } from "../model/Scalars.ts"
+import * as AwakeClock from "./AwakeClock.ts"
+import type { ClusterCommand } from "./ClusterCommand.ts"
+import type { ClusterState, Fresh, Joined } from "./ClusterState.ts"
+
+/** `nowMs` is a reading of the process's monotonic clock. */
+export type Transition<A> = (
+  state: ClusterState,
+  nowMs: number
+) => readonly [state: ClusterState, answer: A, commands: ReadonlyArray<ClusterCommand>]
+
+export class Step {
+  state: ClusterState
+  /** Reading of the awake clock. */
+  readonly nowMs: number
+  readonly commands: Array<ClusterCommand> = []
+
+  constructor(state: ClusterState, nowMs: number) {
+    this.state = state
+    this.nowMs = nowMs
+  }
+
+  get self() {
+    return this.state.self
+  }
+  get timing() {
+    return this.state.timing
+  }
+  /** The phase when the node holds a view. */
+  get joined(): Joined | undefined {
+    return this.state.phase._tag === "Joined" ? this.state.phase : undefined
+  }
+  get fresh(): Fresh | undefined {
+    return this.state.phase._tag === "Fresh" ? this.state.phase : undefined
+  }
+
+  set(change: Partial<ClusterState>): void {
+    this.state = { ...this.state, ...change }
+  }
+  /** Changes the phase of a joined node; a fresh one is left as it is. */
+  setJoined(change: Partial<Joined>): void {
+    const phase = this.state.phase
+    if (phase._tag === "Joined") this.state = { ...this.state, phase: { ...phase, ...change } }
+  }
+  /** Changes the phase of a fresh node; a joined one is left as it is. */
+  setFresh(change: Partial<Fresh>): void {
+    const phase = this.state.phase
+    if (phase._tag === "Fresh") this.state = { ...this.state, phase: { ...phase, ...change } }
+  }
+  run(command: ClusterCommand): void {
+    this.commands.push(command)
+  }
+  note(text: string, level: "debug" | "info" | "warn" = "info"): void {
+    this.commands.push({ _tag: "Note", level, text })
+  }
+  publish(changes: ReadonlyArray<ClusterChange>): void {
+    if (changes.length > 0) this.commands.push({ _tag: "Publish", changes })
+  }
+  forgetDetector(nodeId: NodeId): void {
+    this.commands.push({ _tag: "DetectorRemove", nodeId })
+  }
+}
+
+/** A transition from a procedure over a step. Advances the awake clock first. */
+export const transition =
+  <A>(run: (step: Step) => A): Transition<A> =>
+  (state, nowMs) => {
+    const [clock, stalledMs] = AwakeClock.advance(state.clock, nowMs, state.timing.tickIntervalMs)
+    const step = new Step({ ...state, clock }, clock.awakeMs)
+    if (stalledMs > state.timing.stallHoldAfterMs) {
+      step.set({ holdUntilMs: clock.awakeMs + state.timing.stallHoldMs })
+      step.note(`this process stood still for ${Math.round(stalledMs)} ms; it judges nobody for two heartbeats`, "warn")
+    }
+    const answer = run(step)
+    return [step.state, answer, step.commands]
+  }

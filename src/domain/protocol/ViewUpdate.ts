@@ -1,0 +1,81 @@
+/** A view arrives: take it, offer a newer one, or learn that this process is out of it. */
+import type { NodeId } from "../model/Scalars.ts"
+import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
+import { adopt, dissolve, markSettled } from "./Adoption.ts"
+import { isActing } from "./ClusterState.ts"
+import { fromWire, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
+import * as Duties from "./Duties.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as Mesh from "./Mesh.ts"
+import { membersUpdate } from "./Settlement.ts"
+import type { Step } from "./Transition.ts"
+
+export type ViewOutcome = "adopted" | "settled" | "known" | "older" | "foreignLineage" | "expelled" | "notJoined"
+
+/** What a node does with a view that `from` sends it. */
+export const receive = (
+  step: Step,
+  from: NodeId,
+  payload: Omit<MembersUpdatePayload, "clusterTimeMs">
+): ViewOutcome => {
+  const joined = step.joined
+  if (joined === undefined) return "notJoined"
+  const { view, settled } = fromWire(payload)
+  const mine = { lineage: joined.view.lineage, version: joined.view.version }
+  // A view that continues ours, in our lineage or in one that forked from it after our version.
+  const isNewer = view.version > mine.version && relate(view, mine) === "older"
+  if (!isNewer) {
+    switch (relate(joined.view, { lineage: view.lineage, version: view.version })) {
+      case "same":
+        if (settled && !joined.settled) {
+          markSettled(step, "declared by the master")
+          Duties.run(step)
+          return "settled"
+        }
+        Heartbeat.beatTo(step, from)
+        return "known"
+      case "older":
+        Mesh.sendTo(step, from, membersUpdate(joined))
+        return "older"
+      case "newer":
+      case "foreign":
+        return "foreignLineage"
+    }
+  }
+  const self = memberAs(view, step.self)
+  if (settled && (self === undefined || self.state === "dead")) {
+    step.set({ lastVersion: Math.max(step.state.lastVersion, view.version) })
+    const master = masterByAge(view)
+    dissolve(
+      step,
+      self === undefined ? "a settled view does not list this process" : "a settled view lists this process as dead",
+      master === undefined ? undefined : Mesh.addressOf(master),
+      votersOf(view.members)
+    )
+    return "expelled"
+  }
+  adopt(step, view, settled, "proposed by the master")
+  Heartbeat.beatTo(step, from)
+  const master = masterByAge(view)
+  if (master !== undefined && master.nodeId !== from && master.nodeId !== step.self.nodeId) {
+    Heartbeat.beatTo(step, master.nodeId)
+  }
+  return "adopted"
+}
+
+/** Out of a settled view, whose settling this node learns only now: rejoin. A leaving master waits for its successors. */
+export const expelIfOut = (step: Step): boolean => {
+  const joined = step.joined
+  if (joined === undefined || !joined.settled) return false
+  const self = memberAs(joined.view, step.self)
+  if (self !== undefined && self.state !== "dead") return false
+  if (step.state.leavingSinceMs !== undefined && isActing(step.state, joined)) return false
+  const master = masterByAge(joined.view)
+  dissolve(
+    step,
+    "out of the settled view",
+    master === undefined ? undefined : Mesh.addressOf(master),
+    votersOf(joined.view.members)
+  )
+  return true
+}
