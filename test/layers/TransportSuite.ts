@@ -87,7 +87,7 @@ export const identified = Effect.fnUntraced(function* (
   limits: { readonly a?: Partial<TransportLimits>; readonly b?: Partial<TransportLimits> } = {}
 ) {
   const both = yield* connected(start, limits)
-  yield* both.a.transport.send(both.near, heartbeat(-1))
+  yield* both.a.transport.send(both.near, heartbeat(0))
   yield* both.b.next("Received")
   yield* both.b.transport.identify(both.far)
   return both

@@ -12,6 +12,8 @@ export interface Inbox {
   readonly add: (event: TransportEvent, payloadBytes?: number) => void
   /** Waits for room, then adds the events together. */
   readonly offer: (events: ReadonlyArray<TransportEvent>, payloadBytes?: number) => Effect.Effect<void>
+  /** Nobody will receive any more: events are dropped, and whoever waits for room goes on. */
+  readonly shutdown: () => void
   /** Takes all events that wait, at least one. */
   readonly receive: Effect.Effect<Arr.NonEmptyReadonlyArray<TransportEvent>>
 }
@@ -23,12 +25,14 @@ export const make = (
 ): Inbox => {
   let events: Array<TransportEvent> = []
   let bytes = 0
+  let open = true
   const room = Latch.makeUnsafe(true)
   const filled = Latch.makeUnsafe(false)
 
   const hasRoom = () => events.length < limits.maxInboxEvents && bytes < limits.maxInboxBytes
 
   const add = (event: TransportEvent, payloadBytes = 0): void => {
+    if (!open) return
     events.push(event)
     bytes += payloadBytes
     if (events.length === 1) filled.openUnsafe()
@@ -40,10 +44,17 @@ export const make = (
       // Several producers may wait for the same room, so look again.
       if (!hasRoom()) return Effect.andThen(room.await, offer(offered, payloadBytes))
       for (const event of offered) add(event)
-      bytes += payloadBytes
+      if (open) bytes += payloadBytes
       if (!hasRoom()) room.closeUnsafe()
       return Effect.void
     })
+
+  const shutdown = (): void => {
+    open = false
+    events = []
+    bytes = 0
+    room.openUnsafe()
+  }
 
   const receive: Inbox["receive"] = Effect.suspend(() => {
     const taken = events
@@ -56,5 +67,5 @@ export const make = (
     return Effect.succeed(taken)
   })
 
-  return { hasRoom, add, offer, receive }
+  return { hasRoom, add, offer, shutdown, receive }
 }
