@@ -138,23 +138,29 @@ const send = (state: State, id: ConnectionId, message: ClusterMessage, priority:
     return Effect.void
   })
 
-const withConnection = (state: State, id: ConnectionId, use: (connection: Connection.Connection) => void) =>
-  Effect.sync(() => {
+const withConnection = (
+  state: State,
+  id: ConnectionId,
+  use: (connection: Connection.Connection) => Effect.Effect<void>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
     const connection = state.connections.get(id)
-    if (connection !== undefined) use(connection)
+    return connection === undefined ? Effect.void : use(connection)
   })
 
 const identify = (state: State, id: ConnectionId): Effect.Effect<void> =>
-  withConnection(state, id, ({ identified }) => {
-    if (identified.openUnsafe()) state.counters.unidentified -= 1
-  })
+  withConnection(state, id, ({ identified }) =>
+    Effect.map(identified.open, (opened) => {
+      if (opened) state.counters.unidentified -= 1
+    })
+  )
 
 /** Closes every connection as a local close does, all at once, and gives up the dials. */
 const shutdown = Effect.fnUntraced(function* (state: State) {
   state.stopping = true
   state.inbox.shutdown()
   const connections = [...state.connections.values()]
-  connections.forEach(Connection.close)
+  yield* Effect.forEach(connections, Connection.close, { discard: true })
   yield* Effect.forEach(connections, ({ ended }) => ended.await, { concurrency: "unbounded", discard: true })
 })
 
@@ -184,8 +190,7 @@ const make = Effect.fnUntraced(function* ({ host, port, ...changed }: TransportT
     counters: Effect.sync(() => ({ ...state.counters })),
     dial: (address) => dial(state, address),
     send: (connection, message, priority = "normal") => send(state, connection, message, priority),
-    awaitRoom: (connection) =>
-      Effect.suspend(() => state.connections.get(connection)?.outbox.room.await ?? Effect.void),
+    awaitRoom: (connection) => withConnection(state, connection, Connection.awaitRoom),
     identify: (connection) => identify(state, connection),
     close: (connection) => withConnection(state, connection, Connection.close)
   })

@@ -63,7 +63,8 @@ export const sequenceOf = (message: ClusterMessage): number =>
 export const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   condition.pipe(Effect.flatMap((holds) => (holds ? Effect.void : Effect.andThen(nextTurn, until(condition)))))
 
-const nextTurn = Effect.callback<void>((resume) => {
+/** Lets all I/O and fibers that are ready go on. */
+export const nextTurn = Effect.callback<void>((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })

@@ -135,7 +135,11 @@ const transport = (hub: Hub, node: Node.MemoryNode): Transport["Service"] => ({
   counters: Effect.sync(() => ({ ...node.counters })),
   dial: (address) => dial(hub, node, address),
   send: (connection, message, priority = "normal") => send(hub, node, connection, message, priority),
-  awaitRoom: (connection) => Effect.suspend(() => node.ends.get(connection)?.room.await ?? Effect.void),
+  awaitRoom: (connection) =>
+    Effect.suspend(() => {
+      const room = node.ends.get(connection)?.room
+      return room === undefined || room.isOpen() ? Effect.void : Effect.andThen(room.await, Effect.yieldNow)
+    }),
   identify: (connection) =>
     Effect.sync(() => {
       const end = node.ends.get(connection)

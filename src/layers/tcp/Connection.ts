@@ -83,10 +83,12 @@ export const run = Effect.fnUntraced(function* (shared: Shared, connection: Conn
 })
 
 /** Asks for a close after what is queued. */
-export const close = ({ closing, outbox }: Connection): void => {
-  closing.openUnsafe()
-  outbox.filled.openUnsafe()
-}
+export const close = ({ closing, outbox }: Connection): Effect.Effect<void> =>
+  Effect.andThen(closing.open, outbox.filled.open)
+
+/** Waits for room in the outbox, or for the end. */
+export const awaitRoom = ({ outbox }: Connection): Effect.Effect<void> =>
+  Effect.suspend(() => (outbox.room.isOpen() ? Effect.void : Effect.andThen(outbox.room.await, Effect.yieldNow)))
 
 const localEnding: Ending = { cause: "local", detail: "closed by this node" }
 
@@ -105,6 +107,8 @@ const writeMessages = Effect.fnUntraced(
       if (Outbox.isEmpty(outbox)) {
         if (closing.isOpen()) return localEnding
         yield* outbox.filled.await
+        // A latch wakes its waiters within the call that opens it: let the sender add all it has first.
+        yield* Effect.yieldNow
       }
       const batch = Outbox.take(outbox)
       const [first, ...rest] = batch.chunks

@@ -58,13 +58,13 @@ export const make = (
 
   const receive: Inbox["receive"] = Effect.suspend(() => {
     const taken = events
-    if (!Arr.isArrayNonEmpty(taken)) return Effect.andThen(filled.await, receive)
+    // A latch wakes its waiters within the call that opens it: yield, so that the producer first adds all it has.
+    if (!Arr.isArrayNonEmpty(taken)) return filled.await.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(receive))
     events = []
     bytes = 0
     filled.closeUnsafe()
-    room.openUnsafe()
     onRoom()
-    return Effect.succeed(taken)
+    return Effect.as(room.open, taken)
   })
 
   return { hasRoom, add, offer, shutdown, receive }
