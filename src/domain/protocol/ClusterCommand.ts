@@ -24,6 +24,8 @@ export type ClusterCommand =
   | { readonly _tag: "DetectorRemove"; readonly nodeId: NodeId }
   | { readonly _tag: "Publish"; readonly changes: ReadonlyArray<ClusterChange> }
   | { readonly _tag: "Note"; readonly level: "debug" | "info" | "warn"; readonly text: string }
+  /** A message that is not the kernel's business: for the application. */
+  | { readonly _tag: "Deliver"; readonly from: NodeId; readonly message: ClusterMessage }
   /** Input that was not acted upon; counted by reason. */
   | { readonly _tag: "Ignored"; readonly message: ClusterMessageType; readonly from: string; readonly reason: string }
   | { readonly _tag: "Stop"; readonly reason: StopReason }

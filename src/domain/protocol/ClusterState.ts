@@ -8,6 +8,7 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeConfig } from "../model/NodeConfig.ts"
 import type { Incarnation, Lineage, NodeId } from "../model/Scalars.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
+import { planAssignment } from "../placement/PlanAssignment.ts"
 import type { Seed, Voter } from "../wire/Extensions.ts"
 import * as AwakeClock from "./AwakeClock.ts"
 import { type ClusterView, incarnationOf, memberOf } from "./ClusterView.ts"
@@ -15,6 +16,9 @@ import { emptyMesh, type MeshState } from "./MeshState.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
 import { type Timing, timingOf } from "./Timing.ts"
 import { termOf } from "./Version.ts"
+
+/** Places partitions on members. */
+export type Planner = typeof planAssignment
 
 /** To whom a node has given its vote, and in which term. */
 export interface Promise {
@@ -147,6 +151,7 @@ export interface ClusterState {
   readonly config: ClusterConfig
   readonly timing: Timing
   readonly policy: QuorumPolicy
+  readonly planner: Planner
   readonly clock: AwakeClock.AwakeClock
   readonly mesh: MeshState
   /** After a stall of its own this node neither proposes nor declares until then. */
@@ -164,6 +169,8 @@ export interface ClusterStateOptions {
   readonly config: ClusterConfig
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
+  /** How the acting master places partitions; default `planAssignment`. */
+  readonly planner?: Planner
   /** Never used before under this node id. */
   readonly incarnation: Incarnation
   /** Reading of the process's monotonic clock. */
@@ -199,6 +206,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     config: options.config,
     timing: timingOf(options.config),
     policy: options.policy,
+    planner: options.planner ?? planAssignment,
     clock: AwakeClock.start(options.nowMs),
     mesh: emptyMesh,
     holdUntilMs: Number.NEGATIVE_INFINITY,

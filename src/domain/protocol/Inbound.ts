@@ -136,18 +136,20 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
     case "SPLIT_BRAIN_PROBE_RESPONSE":
     case "MERGE_REQUEST":
       return "mergeNotSupported"
-    // Partitions hold no data, so there is nothing to copy or to forward.
+    // Partitions hold no data, so there is nothing to copy.
     case "MIGRATE_START":
     case "MIGRATE_DATA":
     case "MIGRATE_READY":
     case "MIGRATE_FINALIZE":
     case "MIGRATE_CANCEL":
-    case "OP_FORWARD":
       return "noPartitionData"
+    case "OP_FORWARD":
     case "DAG_EXECUTE":
     case "DAG_DATA":
     case "DAG_COMPLETE":
-      return "queriesNotSupported"
+      if (step.joined === undefined || memberOf(step.joined.view, from) === undefined) return "notMember"
+      step.run({ _tag: "Deliver", from, message })
+      return "handled"
   }
 }
 
@@ -181,7 +183,10 @@ const answer = (step: Step, id: ConnectionId, outcome: Joining.JoinOutcome): Inb
       const { response } = outcome
       Mesh.reply(step, id, response)
       if (response.accepted && step.joined !== undefined) Mesh.reply(step, id, TableSharing.tableUpdate(step.joined))
-      return response.accepted || Option.contains(response.rejectCode, "NOT_MASTER_YET") ? "handled" : "refused"
+      if (response.accepted || Option.contains(response.rejectCode, "NOT_MASTER_YET")) return "handled"
+      // Whoever is refused has not said who it is: the transport reads nothing more from it.
+      if (Mesh.connectionOf(step, id)?.nodeId === undefined) Mesh.close(step, id, "its join was refused")
+      return "refused"
     }
     case "Queued":
       return "handled"

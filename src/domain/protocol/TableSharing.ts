@@ -6,7 +6,6 @@ import { Option, Result } from "effect"
 import type { ClusterChange } from "../model/ClusterChange.ts"
 import type { PartitionAssignment } from "../model/Partition.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
-import { planAssignment } from "../placement/PlanAssignment.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import type { PartitionTableUpdatePayload } from "../wire/PartitionMessages.ts"
 import { isActing, type Joined, type Report } from "./ClusterState.ts"
@@ -53,7 +52,8 @@ const replaceTable = (step: Step, joined: Joined, table: ClusterPartitionTable, 
   step.publish(changesBetween(joined.table, table))
 }
 
-const publish = (step: Step, rows: ReadonlyArray<PartitionAssignment>): void => {
+/** Gives rows a new version and sends the whole table to everyone. */
+export const publish = (step: Step, rows: ReadonlyArray<PartitionAssignment>): void => {
   const joined = step.joined
   if (joined === undefined || rows.length === 0) return
   const version = nextVersion(joined.table.version, Math.max(termOf(joined.view.version), termOf(joined.table.version)))
@@ -87,7 +87,7 @@ export const planForView = (step: Step): void => {
   const holders = joined.view.members.filter((member) => member.state === "active" || member.state === "suspect")
   if (holders.length === 0) return
   const zones = new Map(holders.map((member) => [member.nodeId, member.zone]))
-  const { promotions, target } = planAssignment({
+  const { promotions, target } = step.state.planner({
     members: holders.map((member) => member.nodeId),
     current: ClusterPartitionTable.assignments(joined.table),
     partitionCount: step.state.node.partitionCount,

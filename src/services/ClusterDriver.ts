@@ -1,0 +1,20 @@
+/** The one cell that holds a node's protocol state, and its only writer. */
+import { Context, type Effect } from "effect"
+import type { StopReason } from "../domain/protocol/ClusterCommand.ts"
+import type { ClusterState } from "../domain/protocol/ClusterState.ts"
+import type { Transition } from "../domain/protocol/Transition.ts"
+
+export class ClusterDriver extends Context.Service<
+  ClusterDriver,
+  {
+    readonly state: Effect.Effect<ClusterState>
+    /**
+     * Applies a transition and hands its commands to the outbox, in the order of the commits.
+     * Uninterruptible: a state without its commands would be half a decision. Waits while the outbox
+     * is full, so it must not be awaited by what executes commands.
+     */
+    readonly commit: <A>(transition: Transition<A>) => Effect.Effect<A>
+    /** Completes when the node stops by itself: it has left, or could not join. */
+    readonly stopped: Effect.Effect<StopReason>
+  }
+>()("effect-squadron/ClusterDriver") {}
