@@ -73,7 +73,6 @@ const backupThat =
 
 const gives = (sets: ReplicaSets, node: number): boolean => sets.replicas.gives(node)
 const surplusBackup = backupThat(gives)
-const anyBackup = backupThat(() => true)
 
 const surplusOwner: Victim = (sets, partition, owner, taker) => {
   const slot = sets.slotOf(partition, owner)
@@ -138,8 +137,4 @@ export const evenOwners = (
   run(gap, false)
   run(replaceOne(sets, pairing, seed, surplusBackup, wanting), false)
   run(replaceOne(sets, pairing, seed, surplusOwner, wanting), false)
-  run(
-    replaceOne(sets, pairing, seed, anyBackup, () => true),
-    false
-  )
 }
