@@ -10,7 +10,7 @@ import { ActiveMigration, MapType, MigrationPhase, MigrationTask } from "../../s
 import { NodeState, NodeStatus } from "../../src/domain/model/NodeState.ts"
 import { PartitionAssignment, PartitionMeta, PartitionState } from "../../src/domain/model/Partition.ts"
 import { PartitionMapMessage, PartitionMapPayload } from "../../src/domain/model/PartitionMap.ts"
-import { ClusterMessage, InboundClusterMessage } from "../../src/domain/wire/ClusterMessage.ts"
+import { ClusterMessage } from "../../src/domain/wire/ClusterMessage.ts"
 import * as HeartbeatMessages from "../../src/domain/wire/HeartbeatMessages.ts"
 import * as MembershipMessages from "../../src/domain/wire/MembershipMessages.ts"
 import * as OperationMessages from "../../src/domain/wire/OperationMessages.ts"
@@ -36,7 +36,6 @@ export const wireTypes = {
   ClusterConfig,
   ClusterHealth,
   ClusterMessage,
-  InboundClusterMessage,
   MapType,
   MemberInfo,
   MembersView,

@@ -18,6 +18,20 @@ export class MalformedMessage extends Schema.TaggedError<MalformedMessage>()("Ma
   }
 }
 
+/**
+ * The error without a stack trace: it would tell where in this codec a peer's fault was noticed, and
+ * cost as much as all the rest of refusing a message.
+ */
+export const malformed = (path: ReadonlyArray<string | number>, offset: number, reason: string): MalformedMessage => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return new MalformedMessage({ path, offset, reason })
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
 /** Steps of a path that are shown; no schema is that deep, but a hostile message may be. */
 const shownSteps = 12
 

@@ -8,7 +8,7 @@
  */
 import { Option, Result } from "effect"
 import { maximumNesting } from "./Limits.ts"
-import { MalformedMessage } from "./MalformedMessage.ts"
+import { malformed, MalformedMessage } from "./MalformedMessage.ts"
 import { type Token, tokenOf } from "./Tokens.ts"
 import type { Field, LiteralsShape, StructShape, UnionShape, ValueCheck, WireShape } from "./WireShape.ts"
 import { passes } from "./WireShape.ts"
@@ -19,6 +19,7 @@ export const readStrictly = (shape: WireShape, bytes: Uint8Array): Result.Result
   try {
     return Result.succeed(reader.message(shape))
   } catch (error) {
+    // Thrown by `fail` below: unwinding is what an exception is for, and it goes no further than this.
     if (error instanceof MalformedMessage) return Result.fail(error)
     throw error
   }
@@ -52,7 +53,7 @@ class StrictReader {
   }
 
   private fail(offset: number, reason: string): never {
-    throw new MalformedMessage({ path: [...this.path], offset, reason })
+    throw malformed([...this.path], offset, reason)
   }
 
   private within<A>(step: string | number, read: () => A): A {

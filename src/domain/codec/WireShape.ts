@@ -110,7 +110,7 @@ class Derivation {
   }
 
   private derive(ast: SchemaAST.AST): WireShape {
-    if (SchemaAST.resolveAt<string>("wire")(ast) === "bytes") return bytesShape(ast)
+    if (isBytes(ast)) return bytesShape(ast)
     if (ast.encoding !== undefined) return unsupported(ast, "it is a transformation that has no wire form")
     switch (ast._tag) {
       case "String":
@@ -201,6 +201,10 @@ const spelling = (ast: SchemaAST.Literal): string =>
   typeof ast.literal === "string" && ast.encoding === undefined && ast.checks === undefined
     ? ast.literal
     : unsupported(ast, "only plain strings are literals on the wire")
+
+/** Annotated before or after checks were added: Effect looks the two up in different places. */
+const isBytes = (ast: SchemaAST.AST): boolean =>
+  (SchemaAST.resolveAt<string>("wire")(ast) ?? ast.annotations?.["wire"]) === "bytes"
 
 const bytesShape = (ast: SchemaAST.AST): WireShape => {
   const octets = ast.encoding?.[0]?.to
