@@ -1,9 +1,7 @@
 /** How the acting master places partitions on members: a pure function, as a swappable service. */
 import { Context, Layer } from "effect"
 import { planAssignment } from "../domain/placement/PlanAssignment.ts"
-
-/** A planner: members and the current rows to promotions that need no copy, and the target. */
-export type Planner = typeof planAssignment
+import type { Planner } from "../domain/protocol/ClusterState.ts"
 
 export class AssignmentPlanner extends Context.Service<AssignmentPlanner, { readonly plan: Planner }>()(
   "effect-squadron/AssignmentPlanner"

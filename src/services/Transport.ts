@@ -118,7 +118,10 @@ export class Transport extends Context.Service<
       message: ClusterMessage,
       priority?: Priority
     ) => Effect.Effect<void, FrameTooLarge>
-    /** Waits until at most half of the connection's outbox is taken, or the connection has ended. */
+    /**
+     * Waits for room: once more than half of the connection's outbox is taken, until no more than a
+     * quarter is, or the connection has ended.
+     */
     readonly awaitRoom: (connection: ConnectionId) => Effect.Effect<void>
     /** Lifts the limits of an accepted connection. Nothing happens to any other. */
     readonly identify: (connection: ConnectionId) => Effect.Effect<void>

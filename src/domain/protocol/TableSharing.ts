@@ -4,11 +4,12 @@
  */
 import { Option, Result } from "effect"
 import type { ClusterChange } from "../model/ClusterChange.ts"
+import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { PartitionAssignment } from "../model/Partition.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import type { PartitionTableUpdatePayload } from "../wire/PartitionMessages.ts"
-import { isActing, type Joined, type Report } from "./ClusterState.ts"
+import { type ClusterState, isActing, type Joined, type Planner, type Report } from "./ClusterState.ts"
 import { memberOf, relate } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import { peerOf, setPeer } from "./Peers.ts"
@@ -79,23 +80,37 @@ const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment): boolea
   )
 }
 
+/** Members that hold partitions: a suspect keeps its own, until it is dead. */
+const holdersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
+  members.filter((member) => member.state === "active" || member.state === "suspect")
+
+/** What the planner makes of these members and this table: promotions, and the target. */
+export const planFor = (
+  state: ClusterState,
+  members: ReadonlyArray<MemberInfo>,
+  table: ClusterPartitionTable
+): ReturnType<Planner> => {
+  const holders = holdersOf(members)
+  const zones = new Map(holders.map((member) => [member.nodeId, member.zone]))
+  return state.planner({
+    members: holders.map((member) => member.nodeId),
+    current: ClusterPartitionTable.assignments(table),
+    partitionCount: state.node.partitionCount,
+    backupCount: state.config.backupCount,
+    ...(holders.some((member) => member.zone !== undefined) ? { zoneOf: (id: string) => zones.get(id) } : {})
+  })
+}
+
 /** The acting master plans for the members of its settled view: promotions at once, then the target. */
 export const planForView = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined || !joined.settled || !isActing(step.state, joined)) return
   if (joined.tableViewVersion === joined.view.version || step.nowMs < step.state.holdUntilMs) return
-  const holders = joined.view.members.filter((member) => member.state === "active" || member.state === "suspect")
+  const holders = holdersOf(joined.view.members)
   if (holders.length === 0) return
-  const zones = new Map(holders.map((member) => [member.nodeId, member.zone]))
-  const { promotions, target } = step.state.planner({
-    members: holders.map((member) => member.nodeId),
-    current: ClusterPartitionTable.assignments(joined.table),
-    partitionCount: step.state.node.partitionCount,
-    backupCount: step.state.config.backupCount,
-    ...(holders.some((member) => member.zone !== undefined) ? { zoneOf: (id: string) => zones.get(id) } : {})
-  })
+  const { promotions, target } = planFor(step.state, joined.view.members, joined.table)
   step.setJoined({ tableViewVersion: joined.view.version })
-  reportLost(step, joined, new Set(zones.keys()))
+  reportLost(step, joined, new Set(holders.map((member) => member.nodeId)))
   publish(
     step,
     promotions.filter((row) => !sameRow(joined.table, row))

@@ -68,8 +68,9 @@ export const makeEnd = (options: {
 export const queued = (end: LinkEnd): number => end.outbox.urgent.length + end.outbox.normal.length
 
 const updateRoom = (end: LinkEnd): void => {
-  if (end.ended !== undefined || queued(end) * 2 <= end.node.limits.maxOutboxMessages) end.room.openUnsafe()
-  else end.room.closeUnsafe()
+  const taken = queued(end) / end.node.limits.maxOutboxMessages
+  if (end.ended !== undefined || taken <= 0.25) end.room.openUnsafe()
+  else if (taken > 0.5) end.room.closeUnsafe()
 }
 
 /** Queues a message to be sent; false when the outbox is full. */

@@ -35,7 +35,7 @@ export interface Outbox {
   readonly lanes: Readonly<Record<Priority, Lane>>
   /** Open while something waits to be written. */
   readonly filled: Latch.Latch
-  /** Open while at most half of the bounds is taken. */
+  /** Closes above half of the bounds, opens again at a quarter. */
   readonly room: Latch.Latch
   /** Frames and bytes that wait, and those of the write in progress. */
   frames: number
@@ -200,8 +200,9 @@ export const written = (outbox: Outbox, batch: Batch): void => {
   updateRoom(outbox)
 }
 
-const updateRoom = (outbox: Outbox): void => {
-  const { maxOutboxBytes, maxOutboxMessages } = outbox.limits
-  if (outbox.frames * 2 <= maxOutboxMessages && outbox.bytes * 2 <= maxOutboxBytes) outbox.room.openUnsafe()
-  else outbox.room.closeUnsafe()
+/** Room closes above half of the bounds and opens again at a quarter, so that waiting senders wake for many messages. */
+const updateRoom = ({ bytes, frames, limits, room }: Outbox): void => {
+  const taken = Math.max(frames / limits.maxOutboxMessages, bytes / limits.maxOutboxBytes)
+  if (taken > 0.5) room.closeUnsafe()
+  else if (taken <= 0.25) room.openUnsafe()
 }

@@ -1,0 +1,144 @@
+/**
+ * The driver: one cell with the protocol state, one outbox that acts on commits in their order, and
+ * three fibers that feed it (what the transport reports, the tick, the outbox itself).
+ */
+import { Clock, Deferred, Effect, Layer, Queue, Random, Schedule } from "effect"
+import { formatAddress } from "../domain/model/Address.ts"
+import type { ClusterConfig } from "../domain/model/ClusterConfig.ts"
+import type { NodeConfig } from "../domain/model/NodeConfig.ts"
+import * as AwakeClock from "../domain/protocol/AwakeClock.ts"
+import type { ClusterCommand, StopReason } from "../domain/protocol/ClusterCommand.ts"
+import { type ClusterState, initial } from "../domain/protocol/ClusterState.ts"
+import * as Inbound from "../domain/protocol/Inbound.ts"
+import * as Leaving from "../domain/protocol/Leaving.ts"
+import * as LinkEvents from "../domain/protocol/LinkEvents.ts"
+import { tick } from "../domain/protocol/Tick.ts"
+import { type Transition, transition } from "../domain/protocol/Transition.ts"
+import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
+import { ClusterChannels } from "../services/ClusterChannels.ts"
+import { ClusterDriver } from "../services/ClusterDriver.ts"
+import { FailureDetector } from "../services/FailureDetector.ts"
+import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
+import { Transport, type TransportEvent } from "../services/Transport.ts"
+import * as IgnoredInput from "./driver/IgnoredInput.ts"
+import * as Interpreter from "./driver/Interpreter.ts"
+
+/** Commits whose commands wait to be executed; then whoever commits waits. */
+export const maxWaitingCommits = 16_384
+
+export interface ClusterDriverOptions {
+  readonly config: ClusterConfig
+  readonly node: NodeConfig
+}
+
+const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+// Never used before under this node id: the time of the start, and a random part for starts in one millisecond.
+const freshIncarnation = Effect.gen(function* () {
+  const wallMs = yield* Clock.currentTimeMillis
+  const random = yield* Random.nextIntBetween(0, 1024)
+  return Math.floor(wallMs) * 1024 + random
+})
+
+type LinkEvent = Exclude<TransportEvent, { readonly _tag: "Malformed" }>
+
+const onEvent = (event: LinkEvent): Transition<unknown> =>
+  transition((step) => {
+    switch (event._tag) {
+      case "Accepted":
+        return LinkEvents.accepted(step, event.connection)
+      case "Dialled":
+        return LinkEvents.dialled(step, event.connection, event.address)
+      case "DialFailed":
+        return LinkEvents.dialFailed(step, event.address, event.refused, event.reason)
+      case "Received":
+        return Inbound.receive(step, event.connection, event.message)
+      case "Closed":
+        // What this side closed has left the books already.
+        return event.cause === "local" ? undefined : LinkEvents.closed(step, event.connection)
+    }
+  })
+
+/** Runs the node while the layer lives; at its end the node leaves in good order. */
+export const layer = (
+  options: ClusterDriverOptions
+): Layer.Layer<
+  ClusterDriver,
+  never,
+  Transport | FailureDetector | ClusterChannels | AssignmentPlanner | SplitBrainPolicy
+> =>
+  Layer.effect(
+    ClusterDriver,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const transport = yield* Transport
+      const detector = yield* FailureDetector
+      const { node } = options
+      let state: ClusterState = initial(
+        {
+          config: options.config,
+          node,
+          policy: yield* SplitBrainPolicy,
+          planner: (yield* AssignmentPlanner).plan,
+          incarnation: yield* freshIncarnation,
+          nowMs: monotonicMs(clock)
+        },
+        formatAddress(node.advertiseHost, node.clusterPort)
+      )
+      const outbox = yield* Queue.bounded<ReadonlyArray<ClusterCommand>>(maxWaitingCommits)
+      const stopped = yield* Deferred.make<StopReason>()
+
+      const commit = <A>(change: Transition<A>): Effect.Effect<A> =>
+        Effect.uninterruptible(
+          Effect.suspend(() => {
+            const [next, answer, commands] = change(state, monotonicMs(clock))
+            state = next
+            return commands.length === 0 ? Effect.succeed(answer) : Effect.as(Queue.offer(outbox, commands), answer)
+          })
+        )
+
+      const ignore = IgnoredInput.make()
+      const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore })
+      const receive = (event: TransportEvent): Effect.Effect<unknown> =>
+        event._tag === "Malformed"
+          ? ignore({ message: "malformed", from: `connection ${event.connection}`, reason: event.error.message })
+          : commit(onEvent(event))
+      yield* Queue.take(outbox).pipe(
+        Effect.flatMap((commands) => Effect.forEach(commands, execute, { discard: true })),
+        Effect.forever,
+        Effect.forkScoped
+      )
+      yield* transport.receive.pipe(
+        Effect.flatMap((events) => Effect.forEach(events, receive, { discard: true })),
+        Effect.forever,
+        Effect.forkScoped
+      )
+
+      // The detector is asked on the clock that the protocol will read: without this process's stalls.
+      const judge = Effect.suspend(() => {
+        const { phase, timing } = state
+        const [{ awakeMs }] = AwakeClock.advance(state.clock, monotonicMs(clock), timing.tickIntervalMs)
+        const members = phase._tag === "Joined" ? phase.view.members : []
+        return Effect.filter(members, (member) =>
+          Effect.map(detector.isAlive(member.nodeId, awakeMs), (alive) => !alive)
+        )
+      })
+      const beat = Effect.flatMap(judge, (silent) => {
+        const suspects = new Set(silent.map((member) => member.nodeId))
+        return commit(transition((step) => tick(step, (nodeId) => suspects.has(nodeId))))
+      })
+      yield* beat.pipe(Effect.repeat(Schedule.fixed(state.timing.tickIntervalMs)), Effect.forkScoped)
+
+      yield* Effect.addFinalizer(() =>
+        commit(transition(Leaving.begin)).pipe(
+          // Interruptible, or the timeout could not end the wait.
+          Effect.andThen(Effect.interruptible(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs)))
+        )
+      )
+      return ClusterDriver.of({
+        state: Effect.sync(() => state),
+        commit,
+        stopped: Deferred.await(stopped)
+      })
+    })
+  )

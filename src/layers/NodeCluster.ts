@@ -1,0 +1,43 @@
+/** One node as a program runs it: over TCP, with phi accrual, minimal movement and the policy `available`. */
+import { Effect, Layer, Result } from "effect"
+import { parseAddress } from "../domain/model/Address.ts"
+import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
+import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
+import type { JoinFailed } from "../services/ClusterErrors.ts"
+import type { FailureDetector } from "../services/FailureDetector.ts"
+import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
+import { Transport } from "../services/Transport.ts"
+import type { TransportLimits } from "../services/TransportLimits.ts"
+import * as Cluster from "./Cluster.ts"
+import { PhiAccrualFailureDetector } from "./PhiAccrualFailureDetector.ts"
+import type { TransportBindError } from "./transport/TransportBindError.ts"
+import * as TransportTcp from "./TransportTcp.ts"
+
+export interface NodeClusterOptions extends Cluster.ClusterOptions {
+  /** Bounds of the transport that differ from `TransportLimits.defaults`. */
+  readonly limits?: Partial<TransportLimits>
+}
+
+// With port 0 the system chooses one, and that is what others are told.
+const withBoundPort = (options: NodeClusterOptions) =>
+  Effect.map(Transport, (transport) => {
+    const bound = parseAddress(transport.localAddress)
+    const clusterPort = Result.isSuccess(bound) ? bound.success.port : options.node.clusterPort
+    return Cluster.layer({ ...options, node: { ...options.node, clusterPort } })
+  })
+
+/** The node with every part as it ships. */
+export const layer = (
+  options: NodeClusterOptions
+): Layer.Layer<
+  Cluster.ClusterServices | Transport | FailureDetector,
+  InvalidConfig | JoinFailed | TransportBindError
+> =>
+  Layer.unwrap(withBoundPort(options)).pipe(
+    Layer.provideMerge(
+      TransportTcp.layer({ host: options.node.host, port: options.node.clusterPort, ...options.limits })
+    ),
+    Layer.provideMerge(PhiAccrualFailureDetector.layerFor(options.config)),
+    Layer.provide(AssignmentPlanner.layerMinimalMovement),
+    Layer.provide(SplitBrainPolicy.layerAvailable)
+  )
