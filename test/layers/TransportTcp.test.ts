@@ -57,6 +57,9 @@ const withRawListener = Effect.fnUntraced(function* (limits: Partial<TransportLi
   return { probe, raw: yield* listener.socket, connection, transport: probe.transport }
 })
 
+/** Stops this process, as a debugger or a long garbage collection does. */
+const standStill = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
 describe("TransportTcp: bytes", () => {
   it.effect("a message arrives whole however it is cut, byte by byte too", () =>
     Effect.gen(function* () {
@@ -246,6 +249,32 @@ describe("TransportTcp: peers that misbehave", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a standstill of this process is not the peer's: what came in meanwhile is still read", () =>
+    Effect.gen(function* () {
+      const { connection, probe, raw, transport } = yield* withRawDialler({ halfFrameTimeoutMs: 200 })
+      const frame = frameOf(heartbeat(1))
+      const { bytesIn } = yield* transport.counters
+      raw.write(frame.subarray(0, 5))
+      yield* until(Effect.map(transport.counters, (counters) => counters.bytesIn === bytesIn + 5))
+      raw.write(frame.subarray(5))
+      standStill(600)
+      assert.strictEqual(sequenceOf((yield* probe.next("Received", connection)).message), 1)
+      assert.strictEqual((yield* transport.counters).halfFrameTimeout, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("nor does a standstill count against the time to be identified", () =>
+    Effect.gen(function* () {
+      const { connection, probe, raw, transport } = yield* withRawDialler({ identifyTimeoutMs: 200 }, false)
+      raw.write(frameOf(heartbeat(1)))
+      standStill(600)
+      yield* probe.next("Received", connection)
+      yield* transport.identify(connection)
+      raw.write(frameOf(heartbeat(2)))
+      assert.strictEqual(sequenceOf((yield* probe.next("Received", connection)).message), 2)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("random bytes close their connection or wait for more; the transport serves on", () =>
     Effect.gen(function* () {
       const { a, b, near, far } = yield* identified(start, { b: { maxUnidentifiedConnections: 200 } })
@@ -292,6 +321,15 @@ describe("TransportTcp: endings", () => {
       const { connection, probe, raw } = yield* withRawListener()
       raw.resetAndDestroy()
       assert.strictEqual((yield* probe.next("Closed", connection)).cause, "reset")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a name whose addresses all refuse is refused", () =>
+    Effect.gen(function* () {
+      const gone = yield* Effect.scoped(Effect.map(listenRaw, ({ address }) => address))
+      const probe = makeProbe(yield* start())
+      yield* probe.transport.dial(gone.replace("127.0.0.1", "localhost"))
+      assert.isTrue((yield* probe.next("DialFailed")).refused)
     }).pipe(Effect.scoped)
   )
 

@@ -44,6 +44,16 @@ const causeOf = (error: unknown, otherwise: "readError" | "writeError"): CloseCa
   return textOf(error, "syscall") === "write" ? "writeError" : otherwise
 }
 
-/** Whether a dial failed because the host is up and nobody listens there. */
-export const isRefused = ({ reason }: SocketError): boolean =>
-  reason._tag === "SocketOpenError" && codeOf(reason.cause) === "ECONNREFUSED"
+/**
+ * Whether a dial failed because the host is up and nobody listens there. A name may stand for several
+ * addresses: all that this host can reach at all must refuse.
+ */
+export const isRefused = ({ reason }: SocketError): boolean => {
+  if (reason._tag !== "SocketOpenError") return false
+  const errors: ReadonlyArray<unknown> = reason.cause instanceof AggregateError ? reason.cause.errors : [reason.cause]
+  const codes = errors.map((error) => codeOf(error) ?? "").filter((code) => !noRoute.has(code))
+  return codes.length > 0 && codes.every((code) => code === "ECONNREFUSED")
+}
+
+/** An address family that this host does not have: says nothing about the peer. */
+const noRoute = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"])

@@ -47,8 +47,8 @@ describe("Frame", () => {
       const payloads = sizes.map(bytesOf)
       const { splitter, frames } = splitAll(cutAt(Frame.encodeMany(payloads), places))
       assert.deepStrictEqual(
-        frames.map((bytes) => [...bytes]),
-        payloads.map((bytes) => [...bytes])
+        frames.map((bytes) => Array.from(bytes)),
+        payloads.map((bytes) => Array.from(bytes))
       )
       assert.isFalse(Frame.isPending(splitter))
     },
@@ -72,8 +72,8 @@ describe("Frame", () => {
         frames.push(...split.frames)
       }
       assert.deepStrictEqual(
-        frames.map((bytes) => [...bytes]),
-        payloads.map((bytes) => [...bytes])
+        frames.map((bytes) => Array.from(bytes)),
+        payloads.map((bytes) => Array.from(bytes))
       )
       assert.isFalse(Frame.isPending(splitter))
     },
