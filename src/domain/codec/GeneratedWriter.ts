@@ -10,6 +10,7 @@ import { Option } from "effect"
 import type { Writer } from "./ClosureWriter.ts"
 import { generate } from "./CodeGeneration.ts"
 import { encodedText, wordAt, wordStarts } from "./ConstantRun.ts"
+import { writeText } from "./TextWriter.ts"
 import type { ArrayShape, Field, StructShape, UnionShape, ValueCheck, WireShape } from "./WireShape.ts"
 import { passesAll } from "./WireShape.ts"
 import {
@@ -20,8 +21,7 @@ import {
   writeFloat,
   writeHeader,
   writeInteger,
-  writeNatural,
-  writeText
+  writeNatural
 } from "./WritePrimitives.ts"
 
 /** The writer of a shape. Throws where code generation is forbidden. */

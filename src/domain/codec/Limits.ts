@@ -9,11 +9,14 @@ export const maximumPresizedItems = 4096
 /** UTF-8 bytes of a field name. A schema with a longer one has no codec. */
 export const maximumNameBytes = 64
 
-/** Bytes of the longest string that the decoder interns; longer ones are built anew each time. */
+/** Bytes of the longest string that is interned, in either direction; longer ones are built anew each time. */
 export const maximumInternedBytes = 64
 
-/** Slots of the interning cache, a power of two. A newcomer takes the slot of what was there. */
+/** Slots of the cache of decoded strings, a power of two. A newcomer takes the slot of what was there. */
 export const internedSlots = 16_384
+
+/** Slots of the cache of encoded strings, a power of two. A newcomer takes the slot of what was there. */
+export const encodedTextSlots = 8192
 
 /** Bytes of one output slab that small encoded messages share; the next message opens a new slab. */
 export const outputSlabBytes = 65_536

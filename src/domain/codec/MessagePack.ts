@@ -32,7 +32,7 @@ export interface MessagePackCodec<A> {
   readonly encode: (value: A) => Uint8Array
   /**
    * Writes the value's bytes into `buffer` from `offset`, and returns the offset behind them, or −1 when
-   * they do not fit; bytes behind `offset` are then undefined. Throws as `encode` does.
+   * they do not fit. Bytes of `buffer` behind the result may change. Throws as `encode` does.
    */
   readonly encodeInto: (value: A, buffer: Uint8Array, offset: number) => number
   /** The value that fills `bytes` exactly. Never throws. */

@@ -112,65 +112,13 @@ export const writeHeader = (
   return at + 5
 }
 
-/** Below this many units a loop beats a call into the runtime's encoder. */
-const loopedUnits = 40
-
-/** A string of well-formed Unicode; `invalid` when it has a lone surrogate. */
-export const writeText = (text: string, at: number, bytes: Uint8Array, words: DataView, capacity: number): number => {
-  const length = text.length
-  if (at + 5 + length * 3 > capacity) return overflow
-  if (length >= loopedUnits) return writeLongText(text, at, bytes, words)
-  const start = at + (length < 32 ? 1 : 2)
-  let seen = 0
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i)
-    seen |= unit
-    bytes[start + i] = unit
-  }
-  if (seen >= 0x80) return writeLongText(text, at, bytes, words)
-  writeTextHeader(length, start - at, at, bytes, words)
-  return start + length
-}
-
-const utf8 = new TextEncoder()
-
-/** Writes behind a header of the likely size, and moves the text when its UTF-8 is longer than thought. */
-const writeLongText = (text: string, at: number, bytes: Uint8Array, words: DataView): number => {
-  if (!text.isWellFormed()) return invalid
-  const likely = textHeader(text.length)
-  const length = encodeInto(text, bytes, at + likely)
-  const header = textHeader(length)
-  if (header !== likely) bytes.copyWithin(at + header, at + likely, at + likely + length)
-  writeTextHeader(length, header, at, bytes, words)
-  return at + header + length
-}
-
-const encodeInto = (text: string, bytes: Uint8Array, at: number): number =>
-  typeof Buffer !== "undefined" && bytes instanceof Buffer
-    ? bytes.write(text, at, "utf8")
-    : utf8.encodeInto(text, bytes.subarray(at)).written
-
-const textHeader = (length: number): number => (length < 32 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5)
-
-const writeTextHeader = (length: number, header: number, at: number, bytes: Uint8Array, words: DataView): void => {
-  if (header === 1) {
-    bytes[at] = 0xa0 | length
-  } else if (header === 2) {
-    bytes[at] = 0xd9
-    bytes[at + 1] = length
-  } else if (header === 3) {
-    bytes[at] = 0xda
-    words.setUint16(at + 1, length)
-  } else {
-    bytes[at] = 0xdb
-    words.setUint32(at + 1, length)
-  }
-}
-
 /** Wire form of each octet as a little-endian pair: itself, or 0xcc and itself. */
 const octetPairs = Uint16Array.from({ length: 256 }, (_, octet) => (octet < 0x80 ? octet : 0xcc | (octet << 8)))
 
-/** Bytes as an array of integers: both bytes of a pair are always stored, the second counts only above 127. */
+/**
+ * Bytes as an array of integers. Both bytes of a pair are always stored, the second counts only above
+ * 127; four octets make two stores and one step.
+ */
 export const writeBytes = (
   octets: Uint8Array,
   at: number,
@@ -181,10 +129,22 @@ export const writeBytes = (
   const count = octets.length
   if (at + longestToken + count * 2 > capacity) return overflow
   let position = writeHeader(count, 0x90, at, bytes, words, capacity)
-  for (let i = 0; i < count; i++) {
+  let i = 0
+  for (; i + 4 <= count; i += 4) {
+    const [a, b, c, d] = [octets[i] ?? 0, octets[i + 1] ?? 0, octets[i + 2] ?? 0, octets[i + 3] ?? 0]
+    const middle = position + 2 + (a >> 7) + (b >> 7)
+    words.setInt32(position, twoPairs(a, b), true)
+    words.setInt32(middle, twoPairs(c, d), true)
+    position = middle + 2 + (c >> 7) + (d >> 7)
+  }
+  for (; i < count; i++) {
     const octet = octets[i] ?? 0
     words.setUint16(position, octetPairs[octet] ?? 0, true)
     position += 1 + (octet >> 7)
   }
   return position
 }
+
+/** Two octets' wire forms, the second behind as much of the first as counts. */
+const twoPairs = (a: number, b: number): number =>
+  (octetPairs[a] ?? 0) | ((octetPairs[b] ?? 0) << (8 + ((a >> 7) << 3)))
