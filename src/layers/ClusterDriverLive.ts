@@ -50,7 +50,12 @@ const onEvent = (event: LinkEvent): Transition<unknown> =>
       case "Dialled":
         return LinkEvents.dialled(step, event.connection, event.address)
       case "DialFailed":
-        return LinkEvents.dialFailed(step, event.address, event.refused, event.reason)
+        return LinkEvents.dialFailed(
+          step,
+          event.address,
+          event.refused,
+          event.refused ? "refused the connection" : `cannot be reached: ${event.reason}`
+        )
       case "Received":
         return Inbound.receive(step, event.connection, event.message)
       case "Closed":

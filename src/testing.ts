@@ -1,0 +1,3 @@
+/** `effect-squadron/testing`: clusters without sockets, for specs. */
+export * as TestCluster from "./testing/TestCluster.ts"
+export * as TransportMemory from "./layers/TransportMemory.ts"
