@@ -56,7 +56,7 @@ const make = (given: Partial<NodeConfig> & Pick<NodeConfig, "nodeId">): NodeConf
   ...given
 })
 
-const wildcardHosts: ReadonlyArray<string> = ["0.0.0.0", "::", ""]
+const wildcardHosts: ReadonlySet<string> = new Set(["0.0.0.0", "::", ""])
 
 const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   {
@@ -67,7 +67,7 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   { field: "host", holds: (c) => c.host.length <= 255, wanted: "an address to listen on, for example 127.0.0.1" },
   {
     field: "advertiseHost",
-    holds: (c) => !wildcardHosts.includes(c.advertiseHost) && c.advertiseHost.length <= 255,
+    holds: (c) => !wildcardHosts.has(c.advertiseHost) && c.advertiseHost.length <= 255,
     wanted: "a host that other nodes can dial (not a wildcard address)"
   },
   {
