@@ -10,6 +10,7 @@
  * Codecs compile at their first use.
  */
 import { Result, type Schema } from "effect"
+import { byteSchema, install } from "./ByteSchema.ts"
 import { makeViewCache } from "./ByteViews.ts"
 import { closureReader } from "./ClosureReader.ts"
 import { closureWriter } from "./ClosureWriter.ts"
@@ -93,4 +94,8 @@ const forbidden = (shape: WireShape, value: unknown): never => {
   )
 }
 
-export const MessagePack = { codec }
+/** A schema of the same values whose Encoded side is their bytes. */
+const schema = <A, I>(values: Schema.Codec<A, I>, options: CodecOptions = {}): Schema.Codec<A, Uint8Array> =>
+  byteSchema(values, codec(values, options))
+
+export const MessagePack = { codec, schema, install }
