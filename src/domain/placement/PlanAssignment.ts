@@ -241,10 +241,13 @@ export const planAssignment = (request: PlacementRequest): PlacementPlan => {
     seed: seedOf(ids)
   })
   const target = toRows(planned.target, replicas, before, current, ids)
-  const promotions = current.broken.flatMap((partition) => {
-    const row = target[partition]
+  const promotions: Array<PartitionAssignment> = []
+  for (let index = 0; index < current.broken.length; index++) {
+    const partition = current.broken[index]
+    const row = partition === undefined ? undefined : target[partition]
+    if (partition === undefined || row === undefined) continue
     const promoted = ids[at(planned.promoted, partition)]
-    return row === undefined ? [] : [immediateRow(before[partition], row, promoted, directory)]
-  })
+    promotions.push(immediateRow(before[partition], row, promoted, directory))
+  }
   return { promotions, target }
 }

@@ -77,6 +77,11 @@ export class Balance {
     return at(this.unplaced, group) + at(this.surplus, group) - at(this.missing, group)
   }
 
+  /** By how much the node is above its floor; negative below. */
+  excess(node: number): number {
+    return at(this.load, node) - at(this.floor, at(this.groupOf, node))
+  }
+
   takes(node: number): boolean {
     const group = at(this.groupOf, node)
     const distance = at(this.load, node) - at(this.floor, group)
@@ -104,6 +109,11 @@ export class Balance {
       gains += at(this.missing, group) + Math.max(0, at(this.ceilings, group) - at(above, group))
     }
     return gains
+  }
+
+  anyGives(): boolean {
+    for (let node = 0; node < this.load.length; node++) if (this.gives(node)) return true
+    return false
   }
 
   /** Whether a node at its floor may take. */

@@ -116,6 +116,7 @@ export const evenOwners = (
 ): void => {
   const { owners, replicas } = sets
   const run = (move: OwnerMove, promotedOnly: boolean): void => {
+    if (!owners.anyGives()) return
     for (let turn = 0; turn < order.length; turn++) {
       const partition = at(order, turn)
       if (!owners.isUneven()) return

@@ -112,7 +112,9 @@ const isPerfect = ({ unevenness, extraCopies, extraMoves }: Attempt): boolean =>
 
 export const planTable = (problem: PlacementProblem): PlannedTable => {
   let best = attempt(problem, problem.seed)
-  const attempts = problem.partitions * problem.replicas <= retryUpTo ? maxAttempts : 1
+  // Under zone rules the counting bounds are seldom within reach, and another try seldom better.
+  const isSmall = problem.zones === undefined && problem.partitions * problem.replicas <= retryUpTo
+  const attempts = isSmall ? maxAttempts : 1
   for (let again = 1; again < attempts && !isPerfect(best); again++) {
     const other = attempt(problem, mix(problem.seed + again))
     if (compareAttempts(other, best) < 0) best = other

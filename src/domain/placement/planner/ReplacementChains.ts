@@ -9,7 +9,8 @@ import type { ReplicaSets } from "./ReplicaSets.ts"
 
 /** A kind of replacement: in one partition one node takes the place of another. */
 interface Replacement {
-  readonly load: Int32Array
+  /** The loads to even out: by how much a node is above or below its floor (zones give nodes unequal shares). */
+  readonly excess: (node: number) => number
   /** Calls back with every place that there is. */
   readonly places: (visit: (node: number, partition: number) => void) => void
   readonly mayLeave: (partition: number, node: number) => boolean
@@ -52,7 +53,7 @@ interface Reached {
 }
 
 const search = (nodes: number, root: number, replacement: Replacement, byNode: PlacesByNode): Reached => {
-  const { load, mayLeave, successors } = replacement
+  const { excess, mayLeave, successors } = replacement
   const from = new Int32Array(nodes).fill(none)
   const via = new Int32Array(nodes).fill(none)
   const unseen = new NodeSet(nodes)
@@ -74,8 +75,8 @@ const search = (nodes: number, root: number, replacement: Replacement, byNode: P
         from[successor] = node
         via[successor] = partition
         queue.push(successor)
-        const isLighter = at(load, successor) <= at(load, root) - 2
-        if (isLighter && (goal === none || at(load, successor) < at(load, goal))) goal = successor
+        const isLighter = excess(successor) <= excess(root) - 2
+        if (isLighter && (goal === none || excess(successor) < excess(goal))) goal = successor
       })
       if (goal !== none) return { queue, from, via, goal }
     }
@@ -84,24 +85,25 @@ const search = (nodes: number, root: number, replacement: Replacement, byNode: P
 }
 
 /** The heaviest node that is two above the lightest and not hopeless, or `none`. */
-const heaviest = (load: Int32Array, hopeless: ReadonlySet<number>): number => {
+const heaviest = (nodes: number, { excess }: Replacement, hopeless: ReadonlySet<number>): number => {
   let lightest = Infinity
-  for (const value of load) lightest = Math.min(lightest, value)
+  for (let node = 0; node < nodes; node++) lightest = Math.min(lightest, excess(node))
   let best = none
-  for (const [node, value] of load.entries()) {
-    if (value - lightest >= 2 && !hopeless.has(node) && (best === none || value > at(load, best))) best = node
+  for (let node = 0; node < nodes; node++) {
+    if (excess(node) - lightest < 2 || hopeless.has(node)) continue
+    if (best === none || excess(node) > excess(best)) best = node
   }
   return best
 }
 
-/** Applies chains until no node is two above one that it can reach. Each lowers the sum of squared loads, so it ends. */
+/** Applies chains until no node is two above one that it can reach. Each lowers the sum of squares, so it ends. */
 const levelBy = (nodes: number, replacement: Replacement): void => {
   // What a failed search has reached can reach nothing lighter either.
   const hopeless = new Set<number>()
   let byNode: PlacesByNode | undefined
   let isCurrent = false
   for (;;) {
-    const root = heaviest(replacement.load, hopeless)
+    const root = heaviest(nodes, replacement, hopeless)
     if (root === none) return
     if (byNode === undefined) {
       byNode = placesByNode(nodes, replacement)
@@ -134,7 +136,7 @@ const successorOf = (sets: ReplicaSets, partition: number, joining: number): num
 }
 
 const replicaReplacement = (sets: ReplicaSets, mayMove: (partition: number, slot: number) => boolean): Replacement => ({
-  load: sets.replicas.load,
+  excess: (node) => sets.replicas.excess(node),
   places: (visit) => {
     for (let partition = 0; partition < sets.partitions; partition++) {
       const end = sets.end(partition)
@@ -174,7 +176,7 @@ export const levelReplicas = (sets: ReplicaSets): void => {
  */
 export const levelOwners = (sets: ReplicaSets): void => {
   levelBy(sets.nodes, {
-    load: sets.owners.load,
+    excess: (node) => sets.owners.excess(node),
     places: (visit) => {
       for (let partition = 0; partition < sets.partitions; partition++) visit(at(sets.owner, partition), partition)
     },
