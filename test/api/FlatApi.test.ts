@@ -162,15 +162,16 @@ describe("state", () => {
   )
 })
 
+const silentFor = (ms: number) =>
+  Effect.gen(function* () {
+    const detector = yield* Squadron.FailureDetector
+    for (let now = 0; now <= 10_000; now += 1000) yield* detector.heartbeat("a", now)
+    return yield* detector.isAlive("a", 10_000 + ms)
+  })
+
 describe("detectors", () => {
   it.effect("both are layers of one service", () =>
     Effect.gen(function* () {
-      const silentFor = (ms: number) =>
-        Effect.gen(function* () {
-          const detector = yield* Squadron.FailureDetector
-          for (let now = 0; now <= 10_000; now += 1000) yield* detector.heartbeat("a", now)
-          return yield* detector.isAlive("a", 10_000 + ms)
-        })
       const config = Squadron.PhiAccrualConfig.defaults
       const phi = Squadron.PhiAccrualFailureDetector.layer(config)
       const deadline = Squadron.DeadlineFailureDetector.layer(config)
