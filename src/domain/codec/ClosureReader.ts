@@ -75,7 +75,8 @@ const unchecked = (shape: WireShape, known: Known): Reader => {
     case "recursive": {
       // Composed at the first message: the shape that contains this one is not finished yet.
       let read: Reader | undefined
-      return (...position) => (read ??= compose(shape.resolve(), known))(...position)
+      return (bytes, words, at, end, nesting) =>
+        (read ??= compose(shape.resolve(), known))(bytes, words, at, end, nesting)
     }
   }
 }
@@ -96,9 +97,18 @@ const integerReader =
 
 const literalsReader = ({ values }: LiteralsShape): Reader => {
   const spellings = new Set(values)
-  return (bytes, words, at, end) => {
+  const anyForm: Reader = (bytes, words, at, end) => {
     const text = readText(bytes, words, at, end)
     return text !== refused && spellings.has(text) ? text : refused
+  }
+  const [only, ...others] = values
+  if (only === undefined || others.length > 0) return anyForm
+  const run = encodedText(only)
+  const isOnlyAt = runTest(run)
+  return (bytes, words, at, end, nesting) => {
+    if (!isOnlyAt(bytes, words, at, end)) return anyForm(bytes, words, at, end, nesting)
+    cursor.position = at + run.length
+    return only
   }
 }
 
@@ -181,45 +191,58 @@ const structReader = (shape: StructShape, known: Known): Reader => {
     return true
   }
 
+  const noValues: ReadonlyArray<unknown> = fields.map(() => undefined)
+  const assemble = assembler(fields)
+
   return (bytes, words, at, end, nesting) => {
     let pairs = nesting >= maximumNesting ? -1 : openMap(bytes, at, end)
     if (pairs < 0) return refused
-    const values: Array<unknown> = Array.from({ length: fields.length })
+    const values = noValues.slice()
     let position = cursor.position
-    for (const field of fields) {
-      if (pairs > 0 && field.isNamedAt(bytes, words, position, end)) {
-        const value = field.read(bytes, words, position + field.nameLength, end, nesting + 1)
-        if (value === refused) return refused
-        values[field.index] = value
-        position = cursor.position
-        pairs--
-      }
+    for (let i = 0; i < fields.length && pairs > 0; i++) {
+      const field = fields[i]
+      if (field === undefined || !field.isNamedAt(bytes, words, position, end)) continue
+      const value = field.read(bytes, words, position + field.nameLength, end, nesting + 1)
+      if (value === refused) return refused
+      values[i] = value
+      position = cursor.position
+      pairs--
     }
     cursor.position = position
     if (pairs > 0 && !anyOrder(values, pairs, bytes, words, position, end, nesting + 1)) return refused
     const next = cursor.position
-    const struct = assemble(fields, values)
+    const struct = assemble(values)
     cursor.position = next
     return struct
   }
 }
 
-/** The struct with its fields in declared order, or `refused` when a required one is missing. */
-const assemble = (fields: ReadonlyArray<FieldReader>, values: ReadonlyArray<unknown>): unknown => {
-  const struct: Record<string, unknown> = {}
-  for (const { name, index, presence, optionChecks } of fields) {
-    const value = values[index]
-    if (presence === "option") {
-      const option = value === undefined || value === absent ? Option.none() : Option.some(value)
-      if (!passesAll(optionChecks, option)) return refused
-      struct[name] = option
-    } else if (value !== undefined && value !== absent) {
-      struct[name] = value
-    } else if (presence === "required") {
-      return refused
+/**
+ * Builds structs with their keys in declared order, or returns `refused` when a required one is missing.
+ * Keys that are always there come from a copied template: filling one is cheaper than adding keys.
+ */
+const assembler = (fields: ReadonlyArray<FieldReader>): ((values: ReadonlyArray<unknown>) => unknown) => {
+  const firstAbsent = fields.findIndex(({ presence }) => presence === "absentKey")
+  const always = firstAbsent < 0 ? fields : fields.slice(0, firstAbsent)
+  const template: Readonly<Record<string, unknown>> = Object.fromEntries(always.map(({ name }) => [name, undefined]))
+  return (values) => {
+    const struct: Record<string, unknown> = { ...template }
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]
+      const value = values[i]
+      if (field === undefined) return refused
+      if (field.presence === "option") {
+        const option = value === undefined || value === absent ? Option.none() : Option.some(value)
+        if (!passesAll(field.optionChecks, option)) return refused
+        struct[field.name] = option
+      } else if (value !== undefined && value !== absent) {
+        struct[field.name] = value
+      } else if (field.presence === "required") {
+        return refused
+      }
     }
+    return struct
   }
-  return struct
 }
 
 const unionReader = ({ tag, members }: UnionShape, known: Known): Reader => {

@@ -36,15 +36,18 @@ const checked = ({ checks }: WireShape, write: Writer): Writer =>
 const unchecked = (shape: WireShape, known: Known): Writer => {
   switch (shape.kind) {
     case "text":
-      return (value, ...target) => (typeof value === "string" ? writeText(value, ...target) : invalid)
+      return (value, at, bytes, words, capacity) =>
+        typeof value === "string" ? writeText(value, at, bytes, words, capacity) : invalid
     case "boolean":
       return writeBoolean
     case "integer":
       return integerWriter(shape.minimum, shape.maximum)
     case "float":
-      return (value, ...target) => (typeof value === "number" ? writeFloat(value, ...target) : invalid)
+      return (value, at, bytes, words, capacity) =>
+        typeof value === "number" ? writeFloat(value, at, bytes, words, capacity) : invalid
     case "bytes":
-      return (value, ...target) => (value instanceof Uint8Array ? writeBytes(value, ...target) : invalid)
+      return (value, at, bytes, words, capacity) =>
+        value instanceof Uint8Array ? writeBytes(value, at, bytes, words, capacity) : invalid
     case "literals":
       return literalsWriter(shape)
     case "array":
@@ -55,7 +58,8 @@ const unchecked = (shape: WireShape, known: Known): Writer => {
       return unionWriter(shape, known)
     case "recursive": {
       let write: Writer | undefined
-      return (...target) => (write ??= compose(shape.resolve(), known))(...target)
+      return (value, at, bytes, words, capacity) =>
+        (write ??= compose(shape.resolve(), known))(value, at, bytes, words, capacity)
     }
   }
 }
@@ -121,19 +125,25 @@ const structWriter = (shape: StructShape, known: Known): Writer => {
     run: Uint8Array.from(encodedText(field.name)),
     write: compose(field.shape, known)
   }))
+  const optional = fields.filter(({ presence }) => presence !== "required")
+  const required = fields.length - optional.length
   return (value, at, bytes, words, capacity) => {
     if (typeof value !== "object" || value === null) return invalid
-    const contents = fields.map((field) => content(field, value))
-    let count = 0
-    for (const present of contents) if (present !== undefined) count++
+    let count = required
+    for (let i = 0; i < optional.length; i++) {
+      const field = optional[i]
+      if (field !== undefined && content(field, value) !== undefined) count++
+    }
     let position = writeHeader(count, 0x80, at, bytes, words, capacity)
-    for (const [i, field] of fields.entries()) {
-      const present = contents[i]
-      if (present === undefined) {
-        if (field.presence === "required") return invalid
-      } else if (position >= 0) {
+    for (let i = 0; i < fields.length && position >= 0; i++) {
+      const field = fields[i]
+      if (field === undefined) continue
+      const present = content(field, value)
+      if (present !== undefined) {
         position = writeRun(field.run, position, bytes, capacity)
         if (position >= 0) position = field.write(present, position, bytes, words, capacity)
+      } else if (field.presence === "required") {
+        return invalid
       }
     }
     return position
@@ -142,9 +152,9 @@ const structWriter = (shape: StructShape, known: Known): Writer => {
 
 const unionWriter = ({ tag, members }: UnionShape, known: Known): Writer => {
   const writers = new Map<unknown, Writer>([...members].map(([literal, member]) => [literal, compose(member, known)]))
-  return (value, ...target) => {
+  return (value, at, bytes, words, capacity) => {
     if (typeof value !== "object" || value === null) return invalid
     const write = writers.get(Reflect.get(value, tag))
-    return write === undefined ? invalid : write(value, ...target)
+    return write === undefined ? invalid : write(value, at, bytes, words, capacity)
   }
 }
