@@ -96,30 +96,27 @@ const heaviest = (nodes: number, { excess }: Replacement, hopeless: ReadonlySet<
   return best
 }
 
-/** Applies chains until no node is two above one that it can reach. Each lowers the sum of squares, so it ends. */
+/**
+ * Applies chains until no node is two above one that it can reach. Each lowers the sum of squares, so it
+ * ends. What a failed search has reached can reach nothing lighter either, and is left alone until the round
+ * is over; a round that applied nothing, with lists as fresh as its searches, is the last.
+ */
 const levelBy = (nodes: number, replacement: Replacement): void => {
-  // What a failed search has reached can reach nothing lighter either.
-  const hopeless = new Set<number>()
-  let byNode: PlacesByNode | undefined
-  let isCurrent = false
-  for (;;) {
-    const root = heaviest(nodes, replacement, hopeless)
-    if (root === none) return
-    if (byNode === undefined) {
-      byNode = placesByNode(nodes, replacement)
-      isCurrent = true
+  for (let applied = true; applied;) {
+    applied = false
+    const hopeless = new Set<number>()
+    let byNode: PlacesByNode | undefined
+    for (;;) {
+      const root = heaviest(nodes, replacement, hopeless)
+      if (root === none) break
+      byNode ??= placesByNode(nodes, replacement)
+      const { queue, from, via, goal } = search(nodes, root, replacement, byNode)
+      if (goal === none) for (const node of queue) hopeless.add(node)
+      for (let node = goal; node !== none && node !== root; node = at(from, node)) {
+        replacement.apply(at(via, node), at(from, node), node)
+        applied = true
+      }
     }
-    const { queue, from, via, goal } = search(nodes, root, replacement, byNode)
-    if (goal === none) {
-      if (isCurrent) for (const node of queue) hopeless.add(node)
-      else byNode = undefined
-      continue
-    }
-    for (let node = goal; node !== root; node = at(from, node)) {
-      replacement.apply(at(via, node), at(from, node), node)
-    }
-    isCurrent = false
-    hopeless.clear()
   }
 }
 
