@@ -1,0 +1,87 @@
+/**
+ * `npm run check:long`: short cuts of what takes longer than a test may. Each step is a command of its
+ * own that can be run for as long as wanted; here it gets a few minutes at most. One closing line.
+ *
+ * `npm run check:long -- fuzz demo` runs only the named steps.
+ */
+import { spawn } from "node:child_process"
+
+interface Step {
+  readonly name: string
+  readonly what: string
+  readonly args: ReadonlyArray<string>
+  readonly limitSeconds: number
+}
+
+const steps: ReadonlyArray<Step> = [
+  {
+    name: "fuzz",
+    what: "mutated frames against all readers",
+    args: ["test/domain/codec/Fuzz.ts", "--frames", "1000000", "--seed", String(process.pid)],
+    limitSeconds: 240
+  },
+  {
+    name: "hunt",
+    what: "whole clusters with random faults",
+    args: ["test/simulation/hunt.ts", "1", "1500"],
+    limitSeconds: 300
+  },
+  {
+    name: "placement",
+    what: "1,000 random joins and leaves at the floor",
+    args: ["test/long/PlacementHistory.ts"],
+    limitSeconds: 120
+  },
+  { name: "codec bench", what: "codec against its peers", args: ["bench/main.ts", "codec", "phi"], limitSeconds: 180 },
+  {
+    name: "badInput",
+    what: "wrong flags and settings, real processes",
+    args: ["test/long/BadInput.ts"],
+    limitSeconds: 120
+  },
+  {
+    name: "processes",
+    what: "freeze, thaw and garbage, real processes",
+    args: ["test/long/Processes.ts"],
+    limitSeconds: 180
+  },
+  { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 60 }
+]
+
+const run = (step: Step): Promise<boolean> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [...step.args], { stdio: ["ignore", "inherit", "inherit"] })
+    const timer = setTimeout(() => {
+      console.log(`${step.name} took longer than ${step.limitSeconds} s`)
+      child.kill("SIGKILL")
+    }, step.limitSeconds * 1000)
+    child.on("exit", (code) => {
+      clearTimeout(timer)
+      resolve(code === 0)
+    })
+  })
+
+const wanted = process.argv.slice(2)
+const chosen = steps.filter((step) => wanted.length === 0 || wanted.includes(step.name))
+if (chosen.length === 0) {
+  console.error(`no step "${wanted.join('", "')}"; there are ${steps.map((step) => step.name).join(", ")}`)
+  process.exit(1)
+}
+
+const outcomes: Array<readonly [step: Step, passed: boolean, seconds: number]> = []
+for (const step of chosen) {
+  console.log(`── ${step.name}: ${step.what}`)
+  const start = performance.now()
+  const passed = await run(step)
+  outcomes.push([step, passed, (performance.now() - start) / 1000])
+}
+
+console.log("")
+for (const [step, passed, seconds] of outcomes) {
+  console.log(
+    `${passed ? "ok    " : "FAILED"} ${step.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${step.what}`
+  )
+}
+const failed = outcomes.filter(([, passed]) => !passed).length
+console.log(`${outcomes.length - failed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
