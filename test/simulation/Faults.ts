@@ -125,7 +125,15 @@ export class Fleet {
   /** The node comes back at another address. */
   move(victim: VirtualProcess): void {
     const plan = this.plans.get(victim.host)
-    if (plan === undefined || this.plans.size < 3 || this.story.some((line) => line.startsWith("moved"))) return
+    const lists = [...this.plans.values()].map(({ options }) => options.seeds?.length)
+    // Whoever knows the old address only would look for it for ever: the others must be enough.
+    if (
+      plan === undefined ||
+      this.plans.size < 4 ||
+      lists.some((length) => length !== this.plans.size) ||
+      this.story.some((line) => line.startsWith("moved"))
+    )
+      return
     this.story.push(`moved ${plan.id}`)
     this.world.kill(victim.host)
     this.plans.delete(victim.host)
@@ -156,6 +164,8 @@ export class Fleet {
   }
   join(): void {
     if (this.extras >= 3) return
+    // Nobody's seeds name it: should it outlive all others, they cannot find it again.
+    this.mayFork = true
     const id = `${this.random.pick(["a", "z"])}${90 + ++this.extras}`
     const some = [...this.plans.values()][0]
     if (some === undefined) return

@@ -195,7 +195,7 @@ export class Safety implements Observer {
     }
     const members = phase.view.members.length
     within("members", members, node.maxMembers)
-    within("peers", HashMap.size(phase.peers), members + phase.view.base.voters.length)
+    within("peers", HashMap.size(phase.peers), members + phase.view.base.voters.length + Bounds.maxStrangers)
     within("joins", phase.joins.size, Bounds.maxQueuedJoins)
     within("leaves", phase.leaves.size, members)
     within("suspectSince", phase.suspectSince.size, members)

@@ -110,7 +110,8 @@ export class VirtualProcess {
     const members = phase.view.members.map((m) => `${m.nodeId}@${m.incarnation}:${m.state}`).join(" ")
     const acting = this.isActing ? "*" : ""
     const suspected = phase.suspected.length === 0 ? "" : ` suspects ${phase.suspected.join()}`
-    return `${name}${acting} ${phase.view.lineage} v${versionText(phase.view.version)}${phase.settled ? "" : "?"} promise ${phase.promise.term}/${phase.promise.to} t${versionText(phase.table.version)} [${members}]${suspected}${frozen}`
+    const links = [...this.state.mesh.links].map(([peer, ids]) => `${peer}#${ids.join("#")}`).join(" ")
+    return `${name}${acting} ${phase.view.lineage} v${versionText(phase.view.version)}${phase.settled ? "" : "?"} promise ${phase.promise.term}/${phase.promise.to} t${versionText(phase.table.version)} [${members}]${suspected}${frozen} links ${links}`
   }
 }
 

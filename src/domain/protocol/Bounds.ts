@@ -10,3 +10,5 @@ export const maxQueuedJoins = 256
 export const maxConnectionsPerNode = 4
 /** Addresses dialled at the same time or waiting to be; further ones wait for a tick. */
 export const maxDials = 256
+/** Nodes outside the view whose last repair is remembered; further ones get no repair for now. */
+export const maxStrangers = 64

@@ -8,6 +8,7 @@ import * as Heartbeat from "./Heartbeat.ts"
 import * as Leaving from "./Leaving.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
+import type { ConnectionId } from "./MeshState.ts"
 import { mayRepair, peerOf, setPeer } from "./Peers.ts"
 import { membersUpdate } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
@@ -39,15 +40,18 @@ const isStale = (joined: Joined, nodeId: string, report: Report): boolean => {
   )
 }
 
-// Someone who is no contact of ours speaks of our history: give it what it lacks, or ask for what we lack.
-const answerStranger = (step: Step, joined: Joined, from: string, report: Report): void => {
+// Someone who is no contact of ours speaks of our history: give it what it lacks, or ask for what we lack. It may
+// be a process that another one has replaced, so the answer goes where the heartbeat came from.
+const answerStranger = (step: Step, joined: Joined, connection: ConnectionId, report: Report): void => {
   const relation = relate(joined.view, report)
   const lags = relation === "older" || (relation === "same" && report.settled < joined.view.version)
-  if (lags && joined.settled) Mesh.sendTo(step, from, membersUpdate(joined))
-  else if (relation === "newer" || relation === "foreign") Heartbeat.beatTo(step, from)
+  if (lags && joined.settled) Mesh.reply(step, connection, membersUpdate(joined))
+  else if (relation === "newer" || relation === "foreign") {
+    Mesh.reply(step, connection, Heartbeat.heartbeat(step, joined))
+  }
 }
 
-export const receive = (step: Step, heartbeat: HeartbeatPayload): HeartbeatOutcome => {
+export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: ConnectionId): HeartbeatOutcome => {
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
@@ -58,11 +62,11 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload): HeartbeatOutco
   const relation = relate(joined.view, report)
   if (relation === "foreign") {
     // It moved to another lineage, or continues ours where we do not know it: let the newer one show.
-    if (mayRepair(step, from)) Heartbeat.beatTo(step, from)
+    if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "foreignLineage"
   }
   if (!isMember && !isBaseVoter(joined.view, voter)) {
-    if (mayRepair(step, from)) answerStranger(step, joined, from, report)
+    if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }
   if (isStale(joined, from, report)) return "stale"

@@ -106,7 +106,7 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       return outcome === "joined" || outcome === "redirected" || outcome === "learned" ? "handled" : outcome
     }
     case "HEARTBEAT":
-      return onHeartbeat(step, from, message)
+      return onHeartbeat(step, from, id, message)
     case "MEMBERS_UPDATE":
       return onMembersUpdate(step, from, message)
     case "LEAVE_REQUEST": {
@@ -195,10 +195,15 @@ const answer = (step: Step, id: ConnectionId, outcome: Joining.JoinOutcome): Inb
   }
 }
 
-const onHeartbeat = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT">): InboundOutcome => {
+const onHeartbeat = (
+  step: Step,
+  from: NodeId,
+  id: ConnectionId,
+  message: ClusterMessageOf<"HEARTBEAT">
+): InboundOutcome => {
   const fresh = step.fresh
   if (fresh === undefined) {
-    const outcome = HeartbeatReceived.receive(step, message)
+    const outcome = HeartbeatReceived.receive(step, message, id)
     return outcome === "heard" ? "handled" : outcome
   }
   // A member speaks to a process that has no view: ask it to be admitted.

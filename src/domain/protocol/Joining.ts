@@ -14,7 +14,7 @@ import { incarnationOf, masterByAge, memberOf, toVoter, toWire } from "./Cluster
 import { equalInConstantTime } from "./ConstantTime.ts"
 import * as Duties from "./Duties.ts"
 import * as Mesh from "./Mesh.ts"
-import { freshReportOf, setPeer } from "./Peers.ts"
+import { isHeardLately, setPeer } from "./Peers.ts"
 import { welcome } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
@@ -99,7 +99,7 @@ const isIdTaken = (step: Step, joined: Joined, member: MemberInfo, request: Join
   if (Mesh.addressOf(member) === formatAddress(request.host, request.clusterPort)) return false
   return (
     member.nodeId === step.self.nodeId ||
-    (Mesh.isLinked(step, member.nodeId) && freshReportOf(step, joined, toVoter(member)) !== undefined)
+    (Mesh.isLinked(step, member.nodeId) && isHeardLately(step, joined, toVoter(member)))
   )
 }
 

@@ -13,11 +13,8 @@ export const accepted = (step: Step, id: ConnectionId): void => Mesh.accepted(st
 
 /** A dial succeeded: open with the frame that says who this is. */
 export const dialled = (step: Step, id: ConnectionId, address: string): void => {
-  const joined = step.joined
-  const expected = step.state.mesh.dials.get(address)?.expected
-  const member = joined === undefined || expected === undefined ? undefined : memberOf(joined.view, expected)
-  Mesh.dialled(step, id, address, member?.incarnation !== undefined)
-  if (joined !== undefined) Mesh.reply(step, id, Heartbeat.heartbeat(step, joined))
+  Mesh.dialled(step, id, address)
+  if (step.joined !== undefined) Mesh.reply(step, id, Heartbeat.heartbeat(step, step.joined))
   else if (step.fresh !== undefined) Mesh.reply(step, id, Bootstrap.joinRequest(step, step.fresh))
 }
 

@@ -9,6 +9,7 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessage } from "../wire/ClusterMessage.ts"
 import { stripExtensions } from "../wire/StripExtensions.ts"
 import { maxConnectionsPerNode, maxDials } from "./Bounds.ts"
+import { memberOf } from "./ClusterView.ts"
 import type { Connection, ConnectionId, Dial, MeshState } from "./MeshState.ts"
 import type { Step } from "./Transition.ts"
 
@@ -78,14 +79,30 @@ export const dialAtOnce = (step: Step, address: string, expected: NodeId | undef
 }
 
 export const accepted = (step: Step, id: ConnectionId): void =>
-  setConnection(step, { id, dialled: undefined, nodeId: undefined, extended: false })
+  setConnection(step, { id, dialled: undefined, nodeId: undefined, extended: false, openedAtMs: step.nowMs })
 
-/** A dial succeeded. Returns the member that is expected at the other end. */
-export const dialled = (step: Step, id: ConnectionId, address: string, extended: boolean): void => {
-  const expected = step.state.mesh.dials.get(address)?.expected
+/**
+ * A dial succeeded. It is the link of the member that was expected there, or, if the view has come
+ * while it was under way, of the member that the view lists there.
+ */
+export const dialled = (step: Step, id: ConnectionId, address: string): void => {
+  const wanted = step.state.mesh.dials.get(address)?.expected
+  const listed = step.joined?.view.members.find((member) => addressOf(member) === address)
+  const expected = wanted ?? listed?.nodeId
   setDial(step, address, undefined)
-  setConnection(step, { id, dialled: address, nodeId: undefined, extended })
+  setConnection(step, { id, dialled: address, nodeId: undefined, extended: false, openedAtMs: step.nowMs })
   if (expected !== undefined) identify(step, id, expected)
+}
+
+/**
+ * Closes what was dialled for `limitMs` and leads to nobody of the view (`isWanted`): it was dialled by a
+ * fresh node, or another node lives at that address now, which may take the connection for its link.
+ */
+export const closeUnwanted = (step: Step, isWanted: (nodeId: NodeId) => boolean, limitMs: number): void => {
+  for (const { id, dialled: address, nodeId, openedAtMs } of step.state.mesh.connections.values()) {
+    if (address === undefined || step.nowMs - openedAtMs <= limitMs) continue
+    if (nodeId === undefined || !isWanted(nodeId)) close(step, id, "nobody of the view is there")
+  }
 }
 
 /** A dial failed. Returns the member that was expected there. */
@@ -106,7 +123,9 @@ export const keepDials = (step: Step, wanted: ReadonlySet<string>): void => {
 export const identify = (step: Step, id: ConnectionId, nodeId: NodeId): void => {
   const connection = connectionOf(step, id)
   if (connection === undefined || connection.nodeId === nodeId) return
-  setConnection(step, { ...connection, nodeId })
+  // Whoever the view lists with an incarnation has sent extensions when it joined.
+  const listed = step.joined === undefined ? undefined : memberOf(step.joined.view, nodeId)
+  setConnection(step, { ...connection, nodeId, extended: connection.extended || listed?.incarnation !== undefined })
   const ids = [...(step.state.mesh.links.get(nodeId) ?? []).filter((other) => other !== id), id]
   setLink(step, nodeId, ids)
   const lost = new Map(step.state.mesh.lost)

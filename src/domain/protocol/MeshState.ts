@@ -12,6 +12,7 @@ export interface Connection {
   readonly nodeId: NodeId | undefined
   /** The other end has sent an extension field, so it understands ours. */
   readonly extended: boolean
+  readonly openedAtMs: number
 }
 
 /** An attempt to reach an address. */

@@ -3,6 +3,7 @@ import { HashMap, Option } from "effect"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
+import { maxStrangers } from "./Bounds.ts"
 import type { Joined, Peer, Report } from "./ClusterState.ts"
 import { incarnationOf } from "./ClusterView.ts"
 import type { Step } from "./Transition.ts"
@@ -45,15 +46,45 @@ export const freshReportOf = (step: Step, joined: Joined, voter: Voter): Report 
   return report !== undefined && step.nowMs - report.atMs < step.timing.reportFreshMs ? report : undefined
 }
 
+/**
+ * Has this very process been heard lately? Unlike a report this outlives a change of lineage: right after
+ * a claim everybody still speaks of the lineage before.
+ */
+export const isHeardLately = (step: Step, joined: Joined, voter: Voter): boolean => {
+  const peer = peerOf(joined, voter.nodeId)
+  return (
+    peer?.incarnation === voter.incarnation &&
+    peer.provenDead !== voter.incarnation &&
+    step.nowMs - peer.heardAtMs < step.timing.reportFreshMs
+  )
+}
+
 export const isProvenDead = (joined: Joined, member: MemberInfo): boolean =>
   peerOf(joined, member.nodeId)?.provenDead === incarnationOf(member)
 
-/** May this node send a repair to the peer now? At most one in `repairMs`; the answer yes counts as sent. */
+/**
+ * May this node send a repair to the peer now? At most one in `repairMs`; the answer yes counts as sent.
+ * Of nodes outside the view only the latest {@link maxStrangers} are remembered.
+ */
 export const mayRepair = (step: Step, nodeId: NodeId): boolean => {
   const joined = step.joined
   if (joined === undefined) return false
   const peer = peerOf(joined, nodeId)
   if (peer !== undefined && step.nowMs - peer.repairedAtMs < step.timing.repairMs) return false
+  if (peer === undefined && !forgetStrangers(step, joined)) return false
   setPeer(step, nodeId, { repairedAtMs: step.nowMs })
   return true
+}
+
+// Makes room for one more stranger, by forgetting those that may be repaired again anyway.
+const forgetStrangers = (step: Step, joined: Joined): boolean => {
+  const bound = joined.view.members.length + joined.view.base.voters.length + maxStrangers
+  if (HashMap.size(joined.peers) < bound) return true
+  const known = new Set([...joined.view.members, ...joined.view.base.voters].map(({ nodeId }) => nodeId))
+  const peers = HashMap.filter(
+    joined.peers,
+    (peer, nodeId) => known.has(nodeId) || step.nowMs - peer.repairedAtMs < step.timing.repairMs
+  )
+  step.setJoined({ peers })
+  return HashMap.size(peers) < bound
 }

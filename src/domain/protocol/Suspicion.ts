@@ -11,7 +11,7 @@ import type { Voter } from "../wire/Extensions.ts"
 import type { Joined } from "./ClusterState.ts"
 import { incarnationOf, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import { broadcast } from "./Heartbeat.ts"
-import { freshReportOf, isProvenDead, peerOf, setPeer } from "./Peers.ts"
+import { freshReportOf, isHeardLately, isProvenDead, peerOf, setPeer } from "./Peers.ts"
 import type { Step } from "./Transition.ts"
 
 /** The detector's verdict on a node: does it suspect it now? An argument, so that detectors stay swappable. */
@@ -89,7 +89,7 @@ export const isBadLink = (step: Step, joined: Joined, voter: Voter, member: Vote
 export const isHeard = (step: Step, joined: Joined, voter: Voter): boolean =>
   voter.nodeId === step.self.nodeId
     ? voter.incarnation === step.self.incarnation
-    : !joined.suspected.includes(voter.nodeId) && freshReportOf(step, joined, voter) !== undefined
+    : !joined.suspected.includes(voter.nodeId) && isHeardLately(step, joined, voter)
 
 /** Do enough voters not hear the member for it to be removed or deposed? While unsettled the base is asked. */
 export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {

@@ -1,5 +1,6 @@
 /** What a node does four times in a heartbeat interval: judge, beat, claim, plan, share. */
 import { compareAge } from "../model/MembersView.ts"
+import type { NodeId } from "../model/Scalars.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -35,6 +36,13 @@ const closeSurplus = (step: Step): void => {
   }
 }
 
+const closeUnwanted = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined || !joined.settled) return
+  const isMember = (nodeId: NodeId) => memberOf(joined.view, nodeId) !== undefined
+  Mesh.closeUnwanted(step, isMember, step.state.config.maxNoHeartbeatMs)
+}
+
 /** `judge` is the failure detector's verdict at this time. */
 export const tick = (step: Step, judge: Suspicion.Judge): void => {
   if (step.fresh !== undefined) {
@@ -51,6 +59,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   Duties.run(step)
   JoinAnswered.dialOlder(step)
   closeSurplus(step)
+  closeUnwanted(step)
   Mesh.forgetLost(step, (nodeId) => {
     const lost = step.state.mesh.lost.get(nodeId)
     return lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs
