@@ -20,6 +20,8 @@ interface Stream {
   readonly messages: ReadonlyArray<ClusterMessage>
   readonly decodeTarget?: string
   readonly encodeTarget?: string
+  /** What the native reference took for the same kind of message, in another run on other days: for scale only. */
+  readonly referenceNs?: { readonly decode: number; readonly encode: number }
 }
 
 const cluster = Messages.ids(4)
@@ -35,18 +37,49 @@ const streams = (): ReadonlyArray<Stream> => [
   },
   { name: "heartbeat, hot", messages: [Messages.heartbeat(cluster)] },
   { name: "heartbeat, cold", messages: Array.from({ length: 32_768 }, () => Messages.heartbeat(Messages.ids(3))) },
-  { name: "view of 3", messages: [Messages.view(cluster.slice(0, 3))] },
-  { name: "view of 100", messages: [Messages.view(Messages.ids(100))] },
-  { name: "view of 1000", messages: [Messages.view(Messages.ids(1000))] },
-  { name: "table of 271", messages: [Messages.partitionTable(cluster)] },
-  { name: "join response, 3 members", messages: [Messages.joinResponse(cluster.slice(0, 3))] },
+  {
+    name: "heartbeat, 2 suspects",
+    messages: [Messages.heartbeat(Messages.names(3))],
+    referenceNs: { decode: 312, encode: 110 }
+  },
+  {
+    name: "view of 3",
+    messages: [Messages.view(Messages.names(3))],
+    referenceNs: { decode: 1459, encode: 263 }
+  },
+  {
+    name: "view of 100",
+    messages: [Messages.view(Messages.names(100))],
+    referenceNs: { decode: 42_022, encode: 5450 }
+  },
+  {
+    name: "view of 1000",
+    messages: [Messages.view(Messages.names(1000))],
+    referenceNs: { decode: 542_633, encode: 63_648 }
+  },
+  { name: "view of 1000, long ids", messages: [Messages.view(Messages.ids(1000))] },
+  {
+    name: "table of 271",
+    messages: [Messages.partitionTable(Messages.names(3))],
+    referenceNs: { decode: 87_652, encode: 10_364 }
+  },
+  {
+    name: "join response, 3 members",
+    messages: [Messages.joinResponse(Messages.names(3))],
+    referenceNs: { decode: 88_539, encode: 11_011 }
+  },
   {
     name: "64 KiB of bytes",
     messages: [Messages.migrateData(Messages.randomBytes(65_536))],
     decodeTarget: "≥ 500 MB/s",
-    encodeTarget: "≥ 1300 MB/s"
+    encodeTarget: "≥ 1300 MB/s",
+    referenceNs: { decode: 1_189_465, encode: 373_965 }
   },
-  { name: "1 MiB of bytes", messages: [Messages.migrateData(Messages.randomBytes(1_048_576))] }
+  {
+    name: "1 MiB of bytes",
+    messages: [Messages.migrateData(Messages.randomBytes(1_048_576))],
+    referenceNs: { decode: 34_895_722, encode: 6_836_971 }
+  }
 ]
 
 const generated = MessagePack.codec(ClusterMessage, { backEnd: "generated" })
@@ -100,15 +133,18 @@ const encoders = (
   { name: "@msgpack+Schema", run: (i) => oracleEncoder.encodeSharedRef(schemaEncode(at(messages, i))) }
 ]
 
-const toRow = (
-  group: string,
-  name: string,
-  times: ReadonlyMap<string, number>,
-  bytesPerMessage: number,
-  target: string | undefined
-): Row => {
+/** What is known of a table besides the times. */
+interface Heading {
+  readonly group: string
+  readonly bytesPerMessage: number
+  readonly target: string | undefined
+  readonly referenceNs: number | undefined
+}
+
+const toRow = (name: string, times: ReadonlyMap<string, number>, heading: Heading): Row => {
+  const { group, bytesPerMessage, target, referenceNs } = heading
   const ns = times.get(name) ?? Number.NaN
-  const isLarge = bytesPerMessage > 50_000
+  const isLarge = group.includes("KiB") || group.includes("MiB")
   const row: Row = {
     group,
     name,
@@ -117,27 +153,34 @@ const toRow = (
   }
   if (!name.startsWith("squadron")) return row
   const ratios = Object.fromEntries(peers.map((peer) => [peer, (times.get(peer) ?? Number.NaN) / ns]))
+  if (referenceNs !== undefined) ratios["reference (other run)"] = referenceNs / ns
   return name === "squadron" && target !== undefined ? { ...row, ratios, target } : { ...row, ratios }
 }
 
-const compared = (
-  group: string,
-  contenders: ReadonlyArray<Contender>,
-  bytesPerMessage: number,
-  target: string | undefined
-): ReadonlyArray<Row> => {
+const compared = (contenders: ReadonlyArray<Contender>, heading: Heading): ReadonlyArray<Row> => {
   const times = compare(contenders)
-  return contenders.map(({ name }) => toRow(group, name, times, bytesPerMessage, target))
+  return contenders.map(({ name }) => toRow(name, times, heading))
 }
 
-const streamRows = ({ name, messages, decodeTarget, encodeTarget }: Stream): ReadonlyArray<Row> => {
+const streamRows = ({ name, messages, decodeTarget, encodeTarget, referenceNs }: Stream): ReadonlyArray<Row> => {
   const wire = frames(messages)
   const plain = messages.map((message) => schemaEncode(message))
-  const size = wire.reduce((sum, bytes) => sum + bytes.length, 0) / wire.length
+  const bytesPerMessage = wire.reduce((sum, bytes) => sum + bytes.length, 0) / wire.length
   const room = Buffer.allocUnsafeSlow(4_194_304)
-  const title = `${name} (${Math.round(size)} B)`
-  const decoded = compared(`decode, ${title}`, decoders(wire), size, decodeTarget)
-  return decoded.concat(compared(`encode, ${title}`, encoders(messages, plain, room), size, encodeTarget))
+  const title = `${name} (${Math.round(bytesPerMessage)} B)`
+  const decoded = compared(decoders(wire), {
+    group: `decode, ${title}`,
+    bytesPerMessage,
+    target: decodeTarget,
+    referenceNs: referenceNs?.decode
+  })
+  const encoded = compared(encoders(messages, plain, room), {
+    group: `encode, ${title}`,
+    bytesPerMessage,
+    target: encodeTarget,
+    referenceNs: referenceNs?.encode
+  })
+  return decoded.concat(encoded)
 }
 
 /** Rows of all streams, or of those whose name contains `filter`. Takes about half a minute. */

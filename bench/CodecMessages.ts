@@ -25,6 +25,9 @@ export const uuid = (): string => {
 
 export const ids = (count: number): ReadonlyArray<string> => Array.from({ length: count }, uuid)
 
+/** Short names, as small clusters give them: node-1, node-2, … */
+export const names = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `node-${i + 1}`)
+
 const members = (nodeIds: ReadonlyArray<string>): ReadonlyArray<MemberInfo> =>
   nodeIds.map((nodeId, i) => ({
     nodeId,

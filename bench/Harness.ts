@@ -28,7 +28,7 @@ export interface Timing {
   readonly roundMs: number
 }
 
-const defaultTiming: Timing = { rounds: 9, roundMs: 12 }
+const defaultTiming: Timing = { rounds: 15, roundMs: 8 }
 
 /** Median nanoseconds of one run of each contender. */
 export const compare = (contenders: ReadonlyArray<Contender>, timing: Partial<Timing> = {}): Map<string, number> => {

@@ -3,7 +3,7 @@ import { Option } from "effect"
 import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
 import type { ClusterMessage } from "../../../src/domain/wire/ClusterMessage.ts"
 
-const none = Option.none<never>()
+const none = Option.none()
 
 const member = (n: number, extra: Partial<MemberInfo> = {}): MemberInfo => ({
   nodeId: `node-${n}`,
