@@ -70,7 +70,7 @@ export const nextTurn = Effect.callback<void>((resume) => {
 })
 
 /** Two connected transports, `a` having dialled `b`. */
-export const connected = Effect.fnUntraced(function* (
+const connected = Effect.fnUntraced(function* (
   start: Start,
   limits: { readonly a?: Partial<TransportLimits>; readonly b?: Partial<TransportLimits> } = {}
 ) {

@@ -18,7 +18,7 @@ export interface Inbox {
   readonly receive: Effect.Effect<Arr.NonEmptyReadonlyArray<TransportEvent>>
 }
 
-/** `onRoom` runs whenever events have been taken. */
+/** `onRoom` runs when events have been taken from an inbox that was full. */
 export const make = (
   limits: Pick<TransportLimits, "maxInboxEvents" | "maxInboxBytes">,
   onRoom: () => void = () => {}
@@ -60,10 +60,11 @@ export const make = (
     const taken = events
     // A latch wakes its waiters within the call that opens it: yield, so that the producer first adds all it has.
     if (!Arr.isArrayNonEmpty(taken)) return filled.await.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(receive))
+    const wasFull = !hasRoom()
     events = []
     bytes = 0
     filled.closeUnsafe()
-    onRoom()
+    if (wasFull) onRoom()
     return Effect.as(room.open, taken)
   })
 
