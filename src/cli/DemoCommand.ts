@@ -1,0 +1,93 @@
+/** `squadron demo`: a cluster of processes on this host that loses members and recovers. */
+import { extname } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Console, Effect } from "effect"
+import { Command, Flag, TerminalCapabilities } from "effect/cli"
+import * as Demo from "./demo/Demo.ts"
+import { reportOf, summary, toJson } from "./demo/DemoResult.ts"
+import * as Display from "./demo/Display.ts"
+import { freePorts } from "./demo/FreePorts.ts"
+import * as LiveDisplay from "./demo/LiveDisplay.ts"
+import type { Program } from "./demo/NodeProcess.ts"
+import { CommandFailed } from "./Failure.ts"
+import { exitCodeOf, Signals } from "./Signals.ts"
+
+const host = "127.0.0.1"
+
+// The nodes run what this process runs: TypeScript from the sources, JavaScript from the built package.
+const program = (): Program => {
+  const self = fileURLToPath(import.meta.url)
+  return { command: process.execPath, args: [fileURLToPath(new URL(`./bin${extname(self)}`, import.meta.url))] }
+}
+
+const outputTo = (stream: NodeJS.WriteStream, canColor: boolean): Display.Output => ({
+  write: (text) => Effect.sync(() => void stream.write(text)),
+  columns: () => stream.columns ?? 80,
+  canColor
+})
+
+const failureLines = (error: Demo.StepFailed): ReadonlyArray<string> => [
+  "",
+  `FAILED in step "${error.step}": ${error.reason}`,
+  ...error.logs.flatMap(({ lines, nodeId }) => [
+    `last log lines of ${nodeId}:`,
+    ...(lines.length === 0 ? ["  (none)"] : lines.map((line) => `  ${line}`))
+  ])
+]
+
+const runDemo = Effect.fnUntraced(function* (json: boolean) {
+  const options = Demo.defaults
+  const signals = yield* Signals
+  const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  // With --json stdout is for the object alone.
+  const stream = json ? process.stderr : process.stdout
+  const output = outputTo(stream, canColor && stream.isTTY === true)
+  const ports = yield* freePorts(host, options.nodes.length)
+  const fleet = yield* Demo.fleetFor(options, { program: program(), host, ports })
+  const display =
+    canAnimate && stream.isTTY === true ? yield* LiveDisplay.make(output, fleet, options) : yield* Display.plain(output)
+  const demo = yield* Demo.make(options, fleet, display)
+  const interrupted = Effect.gen(function* () {
+    const signal = yield* signals.next
+    const error = yield* demo.failure(`interrupted by ${signal}`)
+    return yield* Effect.fail({ error, exitCode: exitCodeOf(signal) })
+  })
+  const played = demo.play.pipe(Effect.mapError((error) => ({ error, exitCode: 1 })))
+  const ended = yield* Effect.result(Effect.raceFirst(played, interrupted))
+  const results = yield* demo.results
+  if (results.length > 0) yield* display.print(["", ...summary(results)])
+  if (ended._tag === "Failure") {
+    const { error, exitCode } = ended.failure
+    yield* display.print(failureLines(error))
+    return { report: reportOf(results, options.partitionCount, error), exitCode }
+  }
+  return { report: reportOf(results, options.partitionCount), exitCode: 0 }
+})
+
+export const demo = Command.make(
+  "demo",
+  {
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("Print the result as one JSON object, the last line of stdout; progress goes to stderr"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* ({ json }) {
+    // Scoped: whatever happens, the nodes are gone before the result is told.
+    const { exitCode, report } = yield* Effect.scoped(runDemo(json))
+    if (json) yield* Console.log(toJson(report))
+    if (exitCode !== 0) return yield* new CommandFailed({ message: "", exitCode })
+  })
+).pipe(
+  Command.withShortDescription("Watch a cluster of processes lose members and recover"),
+  Command.withDescription(
+    "Starts four nodes as processes of their own on this host, kills one with SIGKILL, starts it again, kills the " +
+      "master, starts it again, and lets one leave; measures each step by what the nodes themselves report. " +
+      "Ends by itself in under 40 seconds, with exit code 0 if every step went as it should, else 1."
+  ),
+  Command.withExamples([
+    { command: "squadron demo", description: "Watch it" },
+    { command: "squadron demo --json", description: "The figures for a program, as the last line" }
+  ])
+)

@@ -1,0 +1,75 @@
+/** The program `squadron`: its commands, and how it ends. */
+import { readFileSync } from "node:fs"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Console, Effect, Exit, Layer, Option, Schema } from "effect"
+import { CliError, CliOutput, Command } from "effect/cli"
+import { demo } from "./DemoCommand.ts"
+import { CommandFailed, explain } from "./Failure.ts"
+import { node } from "./NodeCommand.ts"
+import { Signals } from "./Signals.ts"
+import { presenter } from "./Usage.ts"
+
+const PackageJson = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
+
+// Both src/cli and dist/cli lie two folders below package.json.
+const readVersion = (): string =>
+  Schema.decodeUnknownSync(PackageJson)(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
+
+const squadron = Command.make("squadron").pipe(
+  Command.withDescription(
+    "Clustering for Effect applications: membership, failure detection and partition ownership. " +
+      "Run one node of a cluster, or watch a cluster of real processes survive kill -9."
+  ),
+  Command.withExamples([
+    { command: "squadron demo", description: "Watch four processes form a cluster and lose members" },
+    { command: "squadron node --node-id a --cluster-port 9001", description: "Found a cluster" },
+    {
+      command: "squadron node --node-id b --cluster-port 9002 --seeds 127.0.0.1:9001",
+      description: "Join it"
+    }
+  ]),
+  Command.withSubcommands([node, demo])
+)
+
+// What is still to be said when a command has ended, and the exit code.
+const verdict = (
+  cause: Cause.Cause<{ readonly message: string }>
+): { readonly line: string; readonly code: number } => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  // A mistake in the program, not of its user: here a stack trace is what helps.
+  if (error === undefined) return { line: `squadron: internal error\n${Cause.pretty(cause)}`, code: 1 }
+  if (error instanceof CommandFailed) {
+    return { line: error.message === "" ? "" : `squadron: ${explain(error)}`, code: error.exitCode }
+  }
+  // The presenter has shown it.
+  if (error instanceof CliError.ShowHelp) return { line: "", code: error.errors.length === 0 ? 0 : 1 }
+  return { line: `squadron: ${explain(error)}`, code: 1 }
+}
+
+const program = (version: string): Effect.Effect<number> =>
+  squadron.pipe(
+    Command.run({ version }),
+    Effect.provide(Layer.mergeAll(NodeServices.layer, Signals.layer, CliOutput.layerPresenter(presenter))),
+    Effect.exit,
+    Effect.flatMap((exit) => {
+      if (Exit.isSuccess(exit)) return Effect.succeed(0)
+      const { code, line } = verdict(exit.cause)
+      return Effect.as(line === "" ? Effect.void : Console.error(line), code)
+    })
+  )
+
+/** Milliseconds that handles left open by mistake may delay the end of the process. */
+const lingerMs = 1000
+
+// Nothing but a timer keeps a process alive while its program waits for a value.
+const keepAliveMs = 2 ** 31 - 1
+
+/** Runs the program with the arguments of this process, and sets its exit code. */
+export const run = async (): Promise<void> => {
+  const keepAlive = setInterval(() => {}, keepAliveMs)
+  const code = await Effect.runPromise(program(readVersion()))
+  clearInterval(keepAlive)
+  // Not `exit` at once: output may be under way.
+  process.exitCode = code
+  setTimeout(() => process.exit(code), lingerMs).unref()
+}

@@ -1,0 +1,155 @@
+/**
+ * Node processes on this host and what they report, as one observable value. Every process is killed
+ * when the fleet's scope closes.
+ */
+import { Clock, Effect, Option, Schema, Scope, Stream, SubscriptionRef } from "effect"
+import { ChildProcessSpawner } from "effect/process"
+import { formatAddress } from "../../domain/model/Address.ts"
+import type { NodeId } from "../../domain/model/Scalars.ts"
+import { NodeReport } from "../NodeReport.ts"
+import * as FleetState from "./FleetState.ts"
+import { readable } from "./LogLine.ts"
+import * as NodeProcess from "./NodeProcess.ts"
+
+/** A condition did not come true in time, or could not any more. */
+export class Unmet extends Schema.TaggedError<Unmet>()("Unmet", {
+  /** What was missing at the end, in words. */
+  missing: Schema.Array(Schema.String),
+  withinMs: Schema.Number
+}) {
+  override get message(): string {
+    return this.missing.join("; ")
+  }
+}
+
+export interface FleetOptions {
+  /** What each process runs; the arguments of `node` are added to it. */
+  readonly program: NodeProcess.Program
+  readonly host: string
+  /** Cluster port of each node, and with it the fleet's nodes. */
+  readonly ports: ReadonlyMap<NodeId, number>
+  /** Further arguments of `squadron node` for all nodes. */
+  readonly args: ReadonlyArray<string>
+}
+
+export interface Fleet {
+  /** Starts a node that does not run; a restarted one gets its former port. */
+  readonly start: (nodeId: NodeId) => Effect.Effect<void, NodeProcess.SpawnFailed>
+  /** SIGKILL. The effect's value is the reading of the monotonic clock right before it. */
+  readonly kill: (nodeId: NodeId) => Effect.Effect<number>
+  /** SIGTERM; completes when the process has ended. */
+  readonly leave: (nodeId: NodeId) => Effect.Effect<void>
+  readonly state: Effect.Effect<FleetState.FleetState>
+  readonly changes: Stream.Stream<FleetState.FleetState>
+  /**
+   * The first state, this one or a later one, in which nothing is missing. Fails as soon as a process
+   * ends that should not, and after `withinMs`.
+   */
+  readonly until: (
+    missing: (state: FleetState.FleetState) => ReadonlyArray<string>,
+    withinMs: number
+  ) => Effect.Effect<FleetState.FleetState, Unmet>
+}
+
+/** Reading of the monotonic clock, milliseconds. */
+export const nowMs: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+const describeCrash = (node: FleetState.NodeSeen): string =>
+  `${node.nodeId} ended by itself (${FleetState.describeEnd(node.end)})`
+
+/** A fleet without running nodes. */
+export const make = Effect.fnUntraced(function* (
+  options: FleetOptions
+): Effect.fn.Return<Fleet, never, Scope.Scope | ChildProcessSpawner.ChildProcessSpawner> {
+  const scope = yield* Effect.scope
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const ref = yield* SubscriptionRef.make(FleetState.empty)
+  const processes = new Map<NodeId, NodeProcess.NodeProcess>()
+  const seeds = [...options.ports.values()].map((port) => formatAddress(options.host, port)).join(",")
+
+  const update = (
+    node: Pick<FleetState.NodeSeen, "nodeId" | "pid">,
+    change: (node: FleetState.NodeSeen) => FleetState.NodeSeen
+  ): Effect.Effect<void> =>
+    Effect.flatMap(nowMs, (atMs) =>
+      SubscriptionRef.update(ref, (state) => FleetState.change(state, atMs, node, change))
+    )
+
+  const start = Effect.fnUntraced(function* (nodeId: NodeId) {
+    const port = options.ports.get(nodeId) ?? 0
+    const child = yield* NodeProcess.spawn(options.program, [
+      "node",
+      ...["--node-id", nodeId, "--host", options.host, "--cluster-port", String(port), "--seeds", seeds],
+      ...["--report", "--stop-with-stdin"],
+      ...options.args
+    ])
+    const identity = { nodeId, pid: child.pid }
+    processes.set(nodeId, child)
+    const atMs = yield* nowMs
+    yield* SubscriptionRef.update(ref, (state) => FleetState.started(state, atMs, nodeId, child.pid))
+    yield* child.listen({
+      onOutput: (line) =>
+        Option.match(NodeReport.fromLine(line), {
+          onNone: () => update(identity, (node) => FleetState.logged(node, line)),
+          onSome: (report) => update(identity, (node) => FleetState.reported(node, report))
+        }),
+      onLog: (line) => update(identity, (node) => FleetState.logged(node, readable(line))),
+      onEnd: (code) =>
+        update(identity, (node) =>
+          FleetState.ended(
+            node,
+            Option.getOrElse(code, () => "signal")
+          )
+        )
+    })
+  })
+
+  // The process gets its signal after everyone knows what its end will mean.
+  const end = Effect.fnUntraced(function* (
+    nodeId: NodeId,
+    status: "killed" | "leaving",
+    signal: (child: NodeProcess.NodeProcess) => Effect.Effect<void>
+  ) {
+    const child = processes.get(nodeId)
+    if (child === undefined) return yield* nowMs
+    yield* update({ nodeId, pid: child.pid }, (node) => ({ ...node, status }))
+    const atMs = yield* nowMs
+    yield* signal(child)
+    return atMs
+  })
+
+  const changes = SubscriptionRef.changes(ref)
+
+  const until: Fleet["until"] = (missing, withinMs) =>
+    changes.pipe(
+      Stream.mapEffect((state) => {
+        const crashes = FleetState.crashed(state).map(describeCrash)
+        if (crashes.length > 0) return Effect.fail(new Unmet({ missing: crashes, withinMs }))
+        return Effect.succeed(missing(state).length === 0 ? Option.some(state) : Option.none())
+      }),
+      Stream.filter(Option.isSome),
+      Stream.runHead,
+      Effect.map((found) => Option.flatten(found)),
+      Effect.timeoutOption(withinMs),
+      Effect.flatMap((found) => {
+        const state = Option.flatten(found)
+        return Option.isSome(state)
+          ? Effect.succeed(state.value)
+          : Effect.flatMap(SubscriptionRef.get(ref), (last) =>
+              Effect.fail(new Unmet({ missing: missing(last), withinMs }))
+            )
+      })
+    )
+
+  return {
+    start: (nodeId) =>
+      Effect.provideService(start(nodeId), ChildProcessSpawner.ChildProcessSpawner, spawner).pipe(
+        Effect.provideService(Scope.Scope, scope)
+      ),
+    kill: (nodeId) => end(nodeId, "killed", (child) => child.kill),
+    leave: (nodeId) => Effect.asVoid(end(nodeId, "leaving", (child) => child.terminate)),
+    state: SubscriptionRef.get(ref),
+    changes,
+    until
+  }
+})

@@ -1,0 +1,91 @@
+/** What is known of a fleet of node processes: pure, one value for every change. */
+import type { NodeId } from "../../domain/model/Scalars.ts"
+import type { NodeReport } from "../NodeReport.ts"
+
+/** `starting` until the first report; `crashed` is an end that nobody asked for. */
+export type NodeStatus = "starting" | "running" | "killed" | "leaving" | "left" | "crashed"
+
+export interface NodeSeen {
+  readonly nodeId: NodeId
+  readonly status: NodeStatus
+  readonly pid: number
+  /** The last report of this process. */
+  readonly report: NodeReport | undefined
+  /** Its last log lines, oldest first. */
+  readonly log: ReadonlyArray<string>
+  /** How the process ended, if it has: its exit code, or `"signal"`. */
+  readonly end: number | "signal" | undefined
+}
+
+export interface FleetState {
+  /** Monotonic clock at the change that made this state, milliseconds. */
+  readonly atMs: number
+  readonly nodes: ReadonlyMap<NodeId, NodeSeen>
+}
+
+/** Log lines kept of each process; then the oldest is dropped. */
+export const maxLogLines = 40
+
+export const empty: FleetState = { atMs: 0, nodes: new Map() }
+
+/** The state with one node changed; unchanged if the node is unknown or `pid` is no longer its process. */
+export const change = (
+  state: FleetState,
+  atMs: number,
+  { nodeId, pid }: Pick<NodeSeen, "nodeId" | "pid">,
+  update: (node: NodeSeen) => NodeSeen
+): FleetState => {
+  const node = state.nodes.get(nodeId)
+  return node === undefined || node.pid !== pid
+    ? state
+    : { atMs, nodes: new Map(state.nodes).set(nodeId, update(node)) }
+}
+
+export const started = (state: FleetState, atMs: number, nodeId: NodeId, pid: number): FleetState => ({
+  atMs,
+  nodes: new Map(state.nodes).set(nodeId, {
+    nodeId,
+    status: "starting",
+    pid,
+    report: undefined,
+    log: [],
+    end: undefined
+  })
+})
+
+export const reported = (node: NodeSeen, report: NodeReport): NodeSeen => ({
+  ...node,
+  report,
+  status: node.status === "starting" ? "running" : node.status
+})
+
+export const logged = (node: NodeSeen, line: string): NodeSeen => ({
+  ...node,
+  log: [...node.log, line].slice(-maxLogLines)
+})
+
+export const ended = (node: NodeSeen, end: number | "signal"): NodeSeen => {
+  const status = node.status === "leaving" ? "left" : node.status === "killed" ? "killed" : "crashed"
+  return { ...node, status, end }
+}
+
+/** The last report of each node that runs. */
+export const reports = (state: FleetState): ReadonlyMap<NodeId, NodeReport> => {
+  const found = new Map<NodeId, NodeReport>()
+  for (const { nodeId, report, status } of state.nodes.values()) {
+    if (status === "running" && report !== undefined) found.set(nodeId, report)
+  }
+  return found
+}
+
+/** Nodes whose process runs, in the order of their first start. */
+export const live = (state: FleetState): ReadonlyArray<NodeId> =>
+  [...state.nodes.values()].filter(({ status }) => status === "starting" || status === "running").map((n) => n.nodeId)
+
+/** Nodes whose process ended without having been asked to. */
+export const crashed = (state: FleetState): ReadonlyArray<NodeSeen> =>
+  [...state.nodes.values()].filter(({ status }) => status === "crashed")
+
+/** "exit code 1" or "a signal". */
+export const describeEnd = (end: NodeSeen["end"]): string =>
+  end === undefined ? "it still runs" : end === "signal" ? "ended by a signal" : `exit code ${end}`

@@ -1,0 +1,48 @@
+/** Prints what a node sees, as a line of JSON on stdout, at every change. */
+import { Clock, Console, Effect, Option, Schedule, Stream } from "effect"
+import type { MembersView } from "../../domain/model/MembersView.ts"
+import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
+import { ClusterService } from "../../services/ClusterService.ts"
+import { NodeReport } from "../NodeReport.ts"
+
+/** Changes are announced; looking again this often catches what is no announced change, such as a view's version alone. */
+const recheckMs = 100
+
+interface Seen {
+  readonly view: MembersView
+  readonly table: ClusterPartitionTable
+  readonly masterId: Option.Option<string>
+}
+
+// A change announces itself up to once per partition: comparing identities answers most of them at once.
+const isIdentical = (a: Seen, b: Seen): boolean =>
+  a.view.version === b.view.version &&
+  a.view.members === b.view.members &&
+  a.table.version === b.table.version &&
+  a.table.rows === b.table.rows &&
+  Option.getOrUndefined(a.masterId) === Option.getOrUndefined(b.masterId)
+
+/** Reports until it is interrupted, first what the node sees now. */
+export const run: Effect.Effect<void, never, ClusterService> = Effect.gen(function* () {
+  const cluster = yield* ClusterService
+  let seen: Seen | undefined
+  let last: NodeReport | undefined
+
+  const look = Effect.gen(function* () {
+    const now = yield* Effect.all({
+      view: cluster.membersView,
+      table: cluster.partitionTable,
+      masterId: cluster.masterId
+    })
+    if (seen !== undefined && isIdentical(seen, now)) return
+    seen = now
+    const report = NodeReport.of({ ...now, nodeId: cluster.nodeId, atMs: yield* Clock.currentTimeMillis })
+    if (last !== undefined && NodeReport.isSame(last, report)) return
+    last = report
+    yield* Console.log(NodeReport.toLine(report))
+  })
+
+  const hints = Stream.merge(cluster.subscribeChanges, Stream.fromSchedule(Schedule.spaced(recheckMs)))
+  yield* look
+  yield* Stream.runForEach(hints, () => look)
+})
