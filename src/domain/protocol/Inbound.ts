@@ -10,6 +10,7 @@ import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts
 import { hasExtensions } from "../wire/StripExtensions.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import { isBaseVoter, memberAs, memberOf } from "./ClusterView.ts"
+import * as Heartbeat from "./Heartbeat.ts"
 import * as HeartbeatReceived from "./HeartbeatReceived.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
 import * as Joining from "./Joining.ts"
@@ -188,8 +189,14 @@ const answer = (step: Step, id: ConnectionId, outcome: Joining.JoinOutcome): Inb
       if (Mesh.connectionOf(step, id)?.nodeId === undefined) Mesh.close(step, id, "its join was refused")
       return "refused"
     }
-    case "Queued":
+    case "Queued": {
+      // Until its view settles a heartbeat tells it that a cluster lives, so that it does not found another.
+      const joined = step.joined
+      const waits = joined !== undefined && (!joined.settled || joined.joins.size > 0)
+      if (waits && Mesh.connectionOf(step, id)?.extended === true)
+        Mesh.reply(step, id, Heartbeat.heartbeat(step, joined))
       return "handled"
+    }
     case "LeftFounding":
       return "leftFounding"
   }

@@ -11,7 +11,7 @@ import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
-import { expelIfOut } from "./ViewUpdate.ts"
+import { dissolveIfStranded, expelIfOut } from "./ViewUpdate.ts"
 
 const beat = (step: Step): void => {
   const joined = step.joined
@@ -52,7 +52,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   }
   Suspicion.judgeAll(step, judge)
   beat(step)
-  if (expelIfOut(step)) return
+  if (expelIfOut(step) || dissolveIfStranded(step)) return
   JoinAnswered.dissolveFailedFounding(step)
   Leaving.tick(step)
   Mastership.tick(step)

@@ -25,6 +25,8 @@ export interface Timing {
   /** A silent joiner is dropped (5000), a dead member forgotten (5000). */
   readonly joinerDropMs: number
   readonly deadForgetMs: number
+  /** A member that is not made active, and hears of no other view, asks to be admitted again (10,000). */
+  readonly strandedMs: number
   /** Fresh nodes ask for the cluster (1000), count as present (2500) and are forgotten (5000). */
   readonly joinIntervalMs: number
   readonly freshPresentMs: number
@@ -56,6 +58,7 @@ export const timingOf = (config: ClusterConfig): Timing => {
     rankWaitMs: 2 * beat,
     joinerDropMs: 5 * beat,
     deadForgetMs: 5 * beat,
+    strandedMs: 10 * beat,
     joinIntervalMs: beat,
     freshPresentMs: 2.5 * beat,
     freshForgetMs: 5 * beat,

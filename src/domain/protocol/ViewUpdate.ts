@@ -3,7 +3,7 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
 import { adopt, dissolve, markSettled } from "./Adoption.ts"
 import { isActing } from "./ClusterState.ts"
-import { fromWire, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
+import { fromWire, isVoter, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -77,5 +77,19 @@ export const expelIfOut = (step: Step): boolean => {
     master === undefined ? undefined : Mesh.addressOf(master),
     votersOf(joined.view.members)
   )
+  return true
+}
+
+/**
+ * A process whose vote its view does not count (joining, or dead in a view that is not settled) waits for a
+ * master to go on. When that master is gone, nobody else will: it drops the view and asks again.
+ */
+export const dissolveIfStranded = (step: Step): boolean => {
+  const joined = step.joined
+  if (joined === undefined || step.state.leavingSinceMs !== undefined) return false
+  const self = memberAs(joined.view, step.self)
+  if (self !== undefined && isVoter(self)) return false
+  if (step.nowMs - joined.viewAtMs <= step.timing.strandedMs) return false
+  dissolve(step, "its master went before it was made active", undefined, [])
   return true
 }
