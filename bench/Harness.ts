@@ -1,6 +1,7 @@
 /**
  * Compares contenders in one process: they take turns in short rounds, so that what disturbs one
- * disturbs all, and the median of each one's rounds counts. Only ratios within a run mean much.
+ * disturbs all. The lower quartile of each one's rounds counts: other programs on the machine can only
+ * add time, and on a busy one a median would measure them. Only ratios within a run mean much.
  */
 
 /** One line of a benchmark table. */
@@ -22,34 +23,44 @@ export interface Contender {
 }
 
 export interface Timing {
-  /** Rounds of each contender. */
-  readonly rounds: number
-  /** Wall time of one round, milliseconds. */
+  /** Wall time of one round, milliseconds: shorter than a scheduler's time slice. */
   readonly roundMs: number
+  /** Wall time of all rounds of one contender, milliseconds; a slow one still has `leastRounds`. */
+  readonly totalMs: number
 }
 
-const defaultTiming: Timing = { rounds: 15, roundMs: 8 }
+const defaultTiming: Timing = { roundMs: 1.5, totalMs: 120 }
 
-/** Median nanoseconds of one run of each contender. */
+const leastRounds = 7
+
+/** Nanoseconds of one run of each contender: the lower quartile over its rounds. */
 export const compare = (contenders: ReadonlyArray<Contender>, timing: Partial<Timing> = {}): Map<string, number> => {
-  const { rounds, roundMs } = { ...defaultTiming, ...timing }
-  const plans = contenders.map((contender) => ({ contender, runs: warmUp(contender, roundMs), samples: [0].slice(1) }))
-  for (let round = 0; round < rounds; round++) {
-    for (const { contender, runs, samples } of plans) samples.push(nanosecondsPerRun(contender, runs))
+  const { roundMs, totalMs } = { ...defaultTiming, ...timing }
+  const plans = contenders.map((contender) => {
+    const runs = warmUp(contender, roundMs)
+    const rounds = Math.max(leastRounds, Math.round(totalMs / Math.max(roundMs, runs.roundMs)))
+    return { contender, runs: runs.count, rounds, samples: new Array<number>() }
+  })
+  const most = Math.max(...plans.map(({ rounds }) => rounds))
+  for (let round = 0; round < most; round++) {
+    for (const { contender, runs, rounds, samples } of plans) {
+      if (round < rounds) samples.push(nanosecondsPerRun(contender, runs))
+    }
   }
-  return new Map(plans.map(({ contender, samples }) => [contender.name, median(samples)]))
+  return new Map(plans.map(({ contender, samples }) => [contender.name, quantile(samples, 0.25)]))
 }
 
 /** Runs until the optimizer has settled, and finds out how many runs fill a round. */
-const warmUp = (contender: Contender, roundMs: number): number => {
-  const until = performance.now() + Math.max(100, roundMs * 8)
-  let runs = 1
-  let perRun = nanosecondsPerRun(contender, runs)
+const warmUp = (contender: Contender, roundMs: number): { readonly count: number; readonly roundMs: number } => {
+  const until = performance.now() + 150
+  let count = 1
+  let perRun = nanosecondsPerRun(contender, count)
   while (performance.now() < until) {
-    runs = Math.max(1, Math.min(runs * 2, Math.round((roundMs * 1e6) / perRun)))
-    perRun = nanosecondsPerRun(contender, runs)
+    count = Math.max(1, Math.min(count * 2, Math.round((roundMs * 1e6) / perRun)))
+    perRun = Math.min(perRun, nanosecondsPerRun(contender, count))
   }
-  return Math.max(1, Math.round((roundMs * 1e6) / perRun))
+  count = Math.max(1, Math.round((roundMs * 1e6) / perRun))
+  return { count, roundMs: (count * perRun) / 1e6 }
 }
 
 /** Results are looked at, so that no run can be optimized away. */
@@ -61,9 +72,12 @@ const nanosecondsPerRun = ({ run }: Contender, runs: number): number => {
   return Number(process.hrtime.bigint() - start) / runs
 }
 
+/** The value that `share` (0…1) of the sorted values lie below; NaN of none. */
+const quantile = (values: ReadonlyArray<number>, share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN
+
 /** The middle of the sorted values; NaN of none. */
-export const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
 
 /** Rows as an aligned text table, grouped. */
 export const formatRows = (rows: ReadonlyArray<Row>): string => {
