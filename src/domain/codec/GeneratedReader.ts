@@ -80,7 +80,7 @@ class ReaderSource {
       case "array":
         return this.arrayBody(shape)
       case "struct":
-        return this.structBody(shape, `${name}AnyOrder`)
+        return this.structBody(shape, name)
       case "union":
         return this.unionBody(shape)
       case "recursive":
@@ -177,42 +177,51 @@ class ReaderSource {
       return items`
   }
 
-  /** Fields in declared order while their names match; pairs that are left then go to `anyOrder`. */
-  private structBody(shape: StructShape, anyOrder: string): string {
+  /**
+   * Fields in declared order while their names match; pairs that are left then go to a function of
+   * their own. A struct that starts with a tag has a second entry behind it, for the unions.
+   */
+  private structBody(shape: StructShape, name: string): string {
     const values = shape.fields.map((_, i) => `v${i}`)
-    const inOrder = shape.fields.map((field, i) => {
-      const tag =
-        field.shape.kind === "literals" && field.presence === "required" ? onlyOne(field.shape.values) : undefined
-      const run = [...encodedText(field.name), ...(tag === undefined ? [] : encodedText(tag))]
+    const tag = tagOf(shape)
+    this.functions.push(this.anyOrderFunction(shape, values, name))
+    if (tag === undefined) return `${openStruct}\n${declaration(values)}\n${this.inOrder(shape, 0, values, name)}`
+    this.functions.push(`function ${name}AfterTag(${signature}, pairs) {
+      ${declaration(values)}
+      v0 = ${JSON.stringify(tag.literal)}
+      ${this.inOrder(shape, 1, values, name)}
+    }`)
+    const noValues = values.map(() => "undefined")
+    return `${openStruct}
+      if (pairs > 0 && ${isRunAt(tag.run, "at")}) {
+        return ${name}AfterTag(bytes, words, at + ${tag.run.length}, end, nesting, pairs - 1)
+      }
+      return ${name}AnyOrder(${[signature, "pairs", ...noValues].join(", ")})`
+  }
+
+  /** Reads the fields from index `first` on, and builds the struct. */
+  private inOrder(shape: StructShape, first: number, values: ReadonlyArray<string>, name: string): string {
+    const fields = shape.fields.map((field, i) => {
+      const run = encodedText(field.name)
       return `if (pairs > 0 && ${isRunAt(run, "at")}) {
         at += ${run.length}
         pairs--
-        ${tag === undefined ? this.field(field, `v${i}`) : `v${i} = ${JSON.stringify(tag)}`}
+        ${this.field(field, `v${i}`)}
       }`
     })
-    this.functions.push(this.anyOrderFunction(shape, anyOrder, values))
-    return `if (nesting >= ${maximumNesting}) return refused
-      let pairs = bytes[at] ^ 0x80
-      if (pairs < 16) at++
-      else {
-        pairs = openMap(bytes, at, end)
-        if (pairs < 0) return refused
-        at = cursor.position
-      }
-      ${declaration(values)}
-      ${inOrder.join("\n")}
-      if (pairs > 0) return ${anyOrder}(${[signature, "pairs", ...values].join(", ")})
+    return `${fields.slice(first).join("\n")}
+      if (pairs > 0) return ${name}AnyOrder(${[signature, "pairs", ...values].join(", ")})
       ${this.build(shape)}`
   }
 
-  private anyOrderFunction(shape: StructShape, name: string, values: ReadonlyArray<string>): string {
+  private anyOrderFunction(shape: StructShape, values: ReadonlyArray<string>, name: string): string {
     const cases = shape.fields.map(
       (field, i) => `case ${JSON.stringify(byteStringOf(field.name))}:
         if (v${i} !== undefined) return refused
         ${this.field(field, `v${i}`)}
         break`
     )
-    return `function ${name}(${[signature, "pairs", ...values].join(", ")}) {
+    return `function ${name}AnyOrder(${[signature, "pairs", ...values].join(", ")}) {
       for (; pairs > 0; pairs--) {
         const name = readName(bytes, at, end)
         if (name === refused) return refused
@@ -270,16 +279,26 @@ class ReaderSource {
   private unionBody({ tag, members, checks }: UnionShape): string {
     if (checks.length !== 0) return this.checkedUnion({ kind: "union", tag, members, checks: [] }, checks)
     const name = encodedText(tag)
-    const readers = [...members].map(
-      ([literal, member]) => [this.functionFor(member), encodedText(literal), literal] as const
-    )
+    const readers = [...members].map(([literal, member]) => {
+      const read = this.functionFor(member)
+      return [read, encodedText(literal), literal, tagOf(member)?.name === tag] as const
+    })
     const position = "bytes, words, at, end, nesting"
     const cases = groupByFirst(readers).map(
       ([first, group]) => `case ${first}:
-      ${group.map(([read, run]) => `if (${isRunAt(run, "tagAt")}) return ${read}(${position})`).join("\n")}
+      ${group
+        .map(
+          ([read, run, , isFirst]) =>
+            `if (${isRunAt(run, "tagAt")}) return ${
+              isFirst
+                ? `${read}AfterTag(bytes, words, tagAt + ${run.length}, end, nesting, bytes[at] - 0x81)`
+                : `${read}(${position})`
+            }`
+        )
+        .join("\n")}
       break`
     )
-    return `if ((bytes[at] & 0xf0) === 0x80 && ${isRunAt(name, "(at + 1)")}) {
+    return `if (bytes[at] > 0x80 && bytes[at] < 0x90 && nesting < ${maximumNesting} && ${isRunAt(name, "(at + 1)")}) {
         const tagAt = at + ${1 + name.length}
         switch (bytes[tagAt]) { ${cases.join("\n")} }
       }
@@ -366,7 +385,29 @@ const isRunAt = (run: ReadonlyArray<number>, at: string): string => {
 const declaration = (variables: ReadonlyArray<string>): string =>
   variables.length === 0 ? "" : `let ${variables.join(", ")}`
 
-const onlyOne = (values: ReadonlyArray<string>): string | undefined => (values.length === 1 ? values[0] : undefined)
+/** Declares `pairs`, the number of fields that follow. */
+const openStruct = `if (nesting >= ${maximumNesting}) return refused
+  let pairs = bytes[at] ^ 0x80
+  if (pairs < 16) at++
+  else {
+    pairs = openMap(bytes, at, end)
+    if (pairs < 0) return refused
+    at = cursor.position
+  }`
+
+/** The tag that a struct starts with: a required field of one spelling, as one run with its name. */
+const tagOf = ({
+  fields
+}: StructShape):
+  | { readonly name: string; readonly literal: string; readonly run: ReadonlyArray<number> }
+  | undefined => {
+  const field = fields[0]
+  if (field?.shape.kind !== "literals" || field.presence !== "required" || field.shape.checks.length > 0)
+    return undefined
+  const [literal, ...others] = field.shape.values
+  if (literal === undefined || others.length > 0) return undefined
+  return { name: field.name, literal, run: [...encodedText(field.name), ...encodedText(literal)] }
+}
 
 /** Entries by the first byte of their run, which tells most of them apart. */
 const groupByFirst = <Entry extends readonly [string, ReadonlyArray<number>, ...ReadonlyArray<unknown>]>(
