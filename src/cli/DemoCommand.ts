@@ -1,11 +1,13 @@
 /** `squadron demo`: a cluster of processes on this host that loses members and recovers. */
 import { extname } from "node:path"
+import { isatty } from "node:tty"
 import { fileURLToPath } from "node:url"
 import { Console, Effect } from "effect"
 import { Command, Flag, TerminalCapabilities } from "effect/cli"
 import * as Demo from "./demo/Demo.ts"
 import { reportOf, summary, toJson } from "./demo/DemoResult.ts"
-import * as Display from "./demo/Display.ts"
+import { type Output, plain } from "./demo/Display.ts"
+import type { Fleet } from "./demo/Fleet.ts"
 import { freePorts } from "./demo/FreePorts.ts"
 import * as LiveDisplay from "./demo/LiveDisplay.ts"
 import type { Program } from "./demo/NodeProcess.ts"
@@ -14,13 +16,15 @@ import { exitCodeOf, Signals } from "./Signals.ts"
 
 const host = "127.0.0.1"
 
+type Stream = typeof process.stdout | typeof process.stderr
+
 // The nodes run what this process runs: TypeScript from the sources, JavaScript from the built package.
 const program = (): Program => {
   const self = fileURLToPath(import.meta.url)
   return { command: process.execPath, args: [fileURLToPath(new URL(`./bin${extname(self)}`, import.meta.url))] }
 }
 
-const outputTo = (stream: NodeJS.WriteStream, canColor: boolean): Display.Output => ({
+const outputTo = (stream: Stream, canColor: boolean): Output => ({
   write: (text) => Effect.sync(() => void stream.write(text)),
   columns: () => stream.columns ?? 80,
   canColor
@@ -35,34 +39,37 @@ const failureLines = (error: Demo.StepFailed): ReadonlyArray<string> => [
   ])
 ]
 
-const runDemo = Effect.fnUntraced(function* (json: boolean) {
+// Plays on a fleet that outlives the display: whoever watches does not see the nodes being cleared away.
+const playOn = Effect.fnUntraced(function* (fleet: Fleet, stream: Stream) {
   const options = Demo.defaults
   const signals = yield* Signals
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
-  // With --json stdout is for the object alone.
-  const stream = json ? process.stderr : process.stdout
-  const output = outputTo(stream, canColor && stream.isTTY === true)
-  const ports = yield* freePorts(host, options.nodes.length)
-  const fleet = yield* Demo.fleetFor(options, { program: program(), host, ports })
-  const display =
-    canAnimate && stream.isTTY === true ? yield* LiveDisplay.make(output, fleet, options) : yield* Display.plain(output)
+  const isTerminal = isatty(stream.fd)
+  const output = outputTo(stream, canColor && isTerminal)
+  const display = canAnimate && isTerminal ? yield* LiveDisplay.make(output, fleet, options) : yield* plain(output)
   const demo = yield* Demo.make(options, fleet, display)
   const interrupted = Effect.gen(function* () {
     const signal = yield* signals.next
     const error = yield* demo.failure(`interrupted by ${signal}`)
     return yield* Effect.fail({ error, exitCode: exitCodeOf(signal) })
   })
-  const played = demo.play.pipe(Effect.mapError((error) => ({ error, exitCode: 1 })))
+  const played = Effect.mapError(demo.play, (error) => ({ error, exitCode: 1 }))
   const ended = yield* Effect.result(Effect.raceFirst(played, interrupted))
   const results = yield* demo.results
   if (results.length > 0) yield* display.print(["", ...summary(results)])
-  if (ended._tag === "Failure") {
-    const { error, exitCode } = ended.failure
-    yield* display.print(failureLines(error))
-    return { report: reportOf(results, options.partitionCount, error), exitCode }
-  }
-  return { report: reportOf(results, options.partitionCount), exitCode: 0 }
-})
+  if (ended._tag === "Success") return { report: reportOf(results, options.partitionCount), exitCode: 0 }
+  const { error, exitCode } = ended.failure
+  yield* display.print(failureLines(error))
+  return { report: reportOf(results, options.partitionCount, error), exitCode }
+}, Effect.scoped)
+
+// Whatever happens, the nodes are gone before the result is told.
+const runDemo = Effect.fnUntraced(function* (json: boolean) {
+  const ports = yield* freePorts(host, Demo.defaults.nodes.length)
+  const fleet = yield* Demo.fleetFor(Demo.defaults, { program: program(), host, ports })
+  // With --json stdout is for the object alone.
+  return yield* playOn(fleet, json ? process.stderr : process.stdout)
+}, Effect.scoped)
 
 export const demo = Command.make(
   "demo",
@@ -74,8 +81,7 @@ export const demo = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ json }) {
-    // Scoped: whatever happens, the nodes are gone before the result is told.
-    const { exitCode, report } = yield* Effect.scoped(runDemo(json))
+    const { exitCode, report } = yield* runDemo(json)
     if (json) yield* Console.log(toJson(report))
     if (exitCode !== 0) return yield* new CommandFailed({ message: "", exitCode })
   })

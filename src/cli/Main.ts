@@ -46,9 +46,9 @@ const verdict = (
   return { line: `squadron: ${explain(error)}`, code: 1 }
 }
 
-const program = (version: string): Effect.Effect<number> =>
-  squadron.pipe(
-    Command.run({ version }),
+/** Runs the program with these arguments, says what is to be said, and gives its exit code. */
+export const main = (args: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.suspend(() => Command.runWith(squadron, { version: readVersion() })(args)).pipe(
     Effect.provide(Layer.mergeAll(NodeServices.layer, Signals.layer, CliOutput.layerPresenter(presenter))),
     Effect.exit,
     Effect.flatMap((exit) => {
@@ -67,7 +67,7 @@ const keepAliveMs = 2 ** 31 - 1
 /** Runs the program with the arguments of this process, and sets its exit code. */
 export const run = async (): Promise<void> => {
   const keepAlive = setInterval(() => {}, keepAliveMs)
-  const code = await Effect.runPromise(program(readVersion()))
+  const code = await Effect.runPromise(main(process.argv.slice(2)))
   clearInterval(keepAlive)
   // Not `exit` at once: output may be under way.
   process.exitCode = code

@@ -22,5 +22,3 @@ if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) {
   )
   process.exitCode = 1
 }
-
-export {}

@@ -63,19 +63,21 @@ const backupFaults = (report: NodeReport, { live, backupCount }: Expected): Read
 
 const describeMaster = (report: NodeReport): string => Option.getOrElse(report.masterId, () => "nobody")
 
+const properties: ReadonlyArray<readonly [what: string, of: (report: NodeReport) => string]> = [
+  ["view", (report) => String(report.view.version)],
+  ["master", describeMaster],
+  ["table", (report) => String(report.tableVersion)]
+]
+
 // Every pair agrees if each agrees with the first.
 const disagreements = (reports: ReadonlyArray<NodeReport>): ReadonlyArray<string> => {
   const [first, ...others] = reports
   if (first === undefined) return []
-  return others.flatMap((other) => {
-    const differs = (what: string, a: string | number, b: string | number) =>
-      a === b ? [] : [`${first.nodeId} has ${what} ${a}, ${other.nodeId} ${b}`]
-    return [
-      ...differs("view", first.view.version, other.view.version),
-      ...differs("master", describeMaster(first), describeMaster(other)),
-      ...differs("table", first.tableVersion, other.tableVersion)
-    ]
-  })
+  return properties.flatMap(([what, of]) =>
+    others
+      .filter((other) => of(other) !== of(first))
+      .map((other) => `${first.nodeId} has ${what} ${of(first)}, ${other.nodeId} ${of(other)}`)
+  )
 }
 
 const masterFaults = (reports: ReadonlyArray<NodeReport>, live: ReadonlyArray<NodeId>): ReadonlyArray<string> =>

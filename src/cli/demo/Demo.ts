@@ -8,7 +8,7 @@ import type { ChildProcessSpawner } from "effect/process"
 import { NodeId } from "../../domain/model/Scalars.ts"
 import { NodeReport, type Placement } from "../NodeReport.ts"
 import { commonMaster, type Expected, unpromoted, unsettled } from "./Agreement.ts"
-import type { StepResult } from "./DemoResult.ts"
+import { duration, type StepResult } from "./DemoResult.ts"
 import type { Display } from "./Display.ts"
 import * as Fleet from "./Fleet.ts"
 import * as FleetState from "./FleetState.ts"
@@ -69,6 +69,11 @@ const placementIn = (state: FleetState.FleetState, live: ReadonlyArray<NodeId>):
   return report === undefined ? [] : NodeReport.placement(report)
 }
 
+const isFault = (atMs: number): Option.Option<number> => Option.some(atMs)
+const noFault = Effect.as(Option.none<number>())
+
+const spreadOf = ({ owned }: StepResult): string => owned.map(([nodeId, count]) => `${nodeId} ${count}`).join(", ")
+
 /** Log lines shown of each node that a failed step concerns. */
 const shownLogLines = 8
 
@@ -118,12 +123,14 @@ export const make = Effect.fnUntraced(function* (options: DemoOptions, fleet: Fl
     const report = reports.get(step.live[0] ?? "")
     const placement = placementIn(settled, step.live)
     const previous = placementIn(before, FleetState.live(before))
-    const survived = step.live.filter((nodeId) => before.nodes.get(nodeId)?.pid === settled.nodes.get(nodeId)?.pid)
+    // A node that was started again is another process: its replicas are gone.
+    const isSurvivor = (nodeId: NodeId): boolean =>
+      step.live.includes(nodeId) && before.nodes.get(nodeId)?.pid === settled.nodes.get(nodeId)?.pid
     const result: StepResult = {
       name: step.name,
       ms: settled.atMs - startMs,
       ownersMoved: ownersMoved(previous, placement),
-      withoutReplica: withoutReplica(previous, (nodeId) => survived.includes(nodeId)),
+      withoutReplica: withoutReplica(previous, isSurvivor),
       promotedMs: Option.getOrUndefined(Option.map(faultMs, (atMs) => Math.max(0, owners.atMs - atMs))),
       viewVersion: report?.view.version ?? 0,
       masterId: Option.getOrElse(commonMaster(reports, step.live), () => ""),
@@ -145,9 +152,6 @@ export const make = Effect.fnUntraced(function* (options: DemoOptions, fleet: Fl
     return outcome.result
   })
 
-  const isFault = (atMs: number) => Option.some(atMs)
-  const noFault = Effect.as(Option.none<number>())
-  const spreadOf = ({ owned }: StepResult) => owned.map(([nodeId, count]) => `${nodeId} ${count}`).join(", ")
   const others = (nodeId: NodeId) => options.nodes.filter((other) => other !== nodeId)
 
   const form: Step = {
@@ -169,9 +173,10 @@ export const make = Effect.fnUntraced(function* (options: DemoOptions, fleet: Fl
     tell: ({ before, promoted, result }) => {
       const lost = before.filter((row) => row?.owner === victim).length
       const kept = promotedBackups(before, promoted, victim)
+      const after = duration(result.promotedMs ?? 0)
       return (
-        `noticed, and ${kept} of its ${lost} partitions promoted to their backups, after ${Math.round(result.promotedMs ?? 0)} ms; ` +
-        `${result.masterId} is master; now owned by ${spreadOf(result)}`
+        `its ${lost} partitions have living owners after ${after}, ${kept} of them a former backup; ` +
+        `${result.masterId} is master; ${spreadOf(result)}`
       )
     }
   })
@@ -236,7 +241,8 @@ export const fleetFor = (
     host: given.host,
     ports: new Map(options.nodes.map((nodeId, i) => [nodeId, given.ports[i] ?? 0])),
     args: [
-      ...["--cluster-id", "squadron-demo"],
-      ...["--partition-count", String(options.partitionCount), "--backup-count", String(options.backupCount)]
+      "--cluster-id=squadron-demo",
+      `--partition-count=${options.partitionCount}`,
+      `--backup-count=${options.backupCount}`
     ]
   })

@@ -69,23 +69,24 @@ export const reportOf = (
   }
 }
 
+/** A version as its two halves, `term.counter`. */
+const halves = (version: number): string => `${Math.floor(version / 2 ** 32)}.${version % 2 ** 32}`
+
 /** `950 ms` below a second, else `1.42 s`. */
 export const duration = (ms: number): string => (ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`)
 
 const columns: ReadonlyArray<Column> = [
   { title: "step" },
   { title: "time", align: "right" },
-  { title: "living owners after", align: "right" },
+  { title: "detected", align: "right" },
   { title: "owners moved", align: "right" },
-  { title: "without replica", align: "right" },
-  { title: "view version", align: "right" },
-  { title: "master" },
-  { title: "partitions owned" }
+  { title: "no replica left", align: "right" },
+  { title: "view", align: "right" }
 ]
 
-/** The summary, as lines. */
-export const summary = (steps: ReadonlyArray<StepResult>): ReadonlyArray<string> =>
-  table(
+/** The summary, as lines of at most 80 characters. */
+export const summary = (steps: ReadonlyArray<StepResult>): ReadonlyArray<string> => [
+  ...table(
     columns,
     steps.map((step) => [
       step.name,
@@ -93,8 +94,10 @@ export const summary = (steps: ReadonlyArray<StepResult>): ReadonlyArray<string>
       step.promotedMs === undefined ? "" : duration(step.promotedMs),
       String(step.ownersMoved),
       String(step.withoutReplica),
-      String(step.viewVersion),
-      step.masterId,
-      step.owned.map(([nodeId, count]) => `${nodeId} ${count}`).join("  ")
+      halves(step.viewVersion)
     ])
-  )
+  ),
+  "detected: from the SIGKILL until every survivor's table names living owners only",
+  "no replica left: partitions whose owner and backups were all lost in the step",
+  "view: the version that all nodes agree on, as term.counter"
+]

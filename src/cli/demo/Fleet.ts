@@ -79,8 +79,12 @@ export const make = Effect.fnUntraced(function* (
     const port = options.ports.get(nodeId) ?? 0
     const child = yield* NodeProcess.spawn(options.program, [
       "node",
-      ...["--node-id", nodeId, "--host", options.host, "--cluster-port", String(port), "--seeds", seeds],
-      ...["--report", "--stop-with-stdin"],
+      `--node-id=${nodeId}`,
+      `--host=${options.host}`,
+      `--cluster-port=${port}`,
+      `--seeds=${seeds}`,
+      "--report",
+      "--stop-with-stdin",
       ...options.args
     ])
     const identity = { nodeId, pid: child.pid }
