@@ -3,6 +3,7 @@
  * exactly the wire's JSON shape.
  */
 import { Schema } from "effect"
+import { NodeId } from "../model/Scalars.ts"
 import { HeartbeatComplaintPayload, ExplicitSuspicionPayload, HeartbeatPayload } from "./HeartbeatMessages.ts"
 import {
   JoinRequestPayload,
@@ -59,5 +60,5 @@ export type ClusterMessageType = ClusterMessage["type"]
 export type ClusterMessageOf<Type extends ClusterMessageType> = Extract<ClusterMessage, { readonly type: Type }>
 
 /** A message that has arrived, with the node that its connection belongs to. */
-export const InboundClusterMessage = Schema.Struct({ senderNodeId: Schema.String, message: ClusterMessage })
+export const InboundClusterMessage = Schema.Struct({ senderNodeId: NodeId, message: ClusterMessage })
 export type InboundClusterMessage = typeof InboundClusterMessage.Type
