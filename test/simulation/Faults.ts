@@ -119,6 +119,8 @@ export class Fleet {
   duplicate(victim: VirtualProcess): void {
     const plan = this.plans.get(victim.host)
     if (plan === undefined) return
+    // If it gets the id, it lives where nobody's seeds look for it.
+    this.mayFork = true
     const number = 50 + ++this.extras
     this.world.start(plan.id, { ...plan.options, host: `h${number}` })
   }

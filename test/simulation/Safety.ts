@@ -202,6 +202,6 @@ export class Safety implements Observer {
     within("deadSince", phase.deadSince.size, members)
     within("suspected", phase.suspected.length, members)
     within("ancestors", phase.view.ancestors.length, maxAncestors)
-    within("lost", mesh.lost.size, members)
+    within("lost", mesh.lost.size, node.maxMembers)
   }
 }

@@ -15,6 +15,7 @@ import { redialDelayMs } from "../../src/domain/protocol/Redial.ts"
 import type { Step } from "../../src/domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../src/domain/wire/ClusterMessage.ts"
 import { EventQueue } from "./EventQueue.ts"
+import * as Render from "./Render.ts"
 import { type Random, random } from "./Random.ts"
 import { type DelayRange, VirtualNetwork } from "./VirtualNetwork.ts"
 import { VirtualProcess } from "./VirtualProcess.ts"
@@ -44,7 +45,7 @@ export interface Observer {
 
 /** The address of a node by default: a port from the number in its id. */
 export const addressOf = (id: string): string => `127.0.0.1:${portOf(id)}`
-const portOf = (id: string): number => 9000 + Number(id.replaceAll(/\D/g, ""))
+export const portOf = (id: string): number => 9000 + Number(id.replaceAll(/\D/g, ""))
 
 export class VirtualCluster {
   readonly queue = new EventQueue()
@@ -72,7 +73,7 @@ export class VirtualCluster {
         ),
       closed: (process, id) => this.step(process, 4, (step) => LinkEvents.closed(step, id)),
       received: (process, id, message, from) => {
-        if (this.options.logs === true) this.note(process, `<- ${from.id} ${describeMessage(message)}`)
+        if (this.options.logs === true) this.note(process, `<- ${from.id} ${Render.message(message)}`)
         this.step(process, 5, (step) => Inbound.receive(step, id, message))
         this.observer?.received(process, from, message)
       }
@@ -221,7 +222,7 @@ export class VirtualCluster {
       }
       case "Send":
         if (this.options.logs === true && command.message.type !== "HEARTBEAT") {
-          this.note(process, `#${command.connection} -> ${describeMessage(command.message)}`)
+          this.note(process, `#${command.connection} -> ${Render.message(command.message)}`)
         }
         return this.network.send(process, command.connection, command.message)
       case "Close":
@@ -263,10 +264,4 @@ export class VirtualCluster {
   describe(): string {
     return [...this.processes.values()].map((process) => process.describe()).join("\n")
   }
-}
-
-const describeMessage = (message: ClusterMessage): string => {
-  if (message.type === "PARTITION_TABLE_UPDATE") return `${message.type} ${message.lineage} ${message.version}`
-  const text = JSON.stringify(message)
-  return text.length > 700 ? `${text.slice(0, 700)}…` : text
 }

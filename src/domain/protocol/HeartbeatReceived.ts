@@ -60,12 +60,17 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const member = memberOf(joined.view, from)
   const isMember = member !== undefined && incarnationOf(member) === report.incarnation
   const relation = relate(joined.view, report)
+  const isBase = isBaseVoter(joined.view, voter)
+  // Another process of that id: what is meant for the member must not go to it.
+  if (member !== undefined && !isMember && !isBase) Mesh.disown(step, connection)
   if (relation === "foreign") {
-    // It moved to another lineage, or continues ours where we do not know it: let the newer one show.
+    // It moved to another lineage, or continues ours where we do not know it: let the newer one show. What it
+    // said in our lineage does not count any more.
+    if (isMember && peerOf(joined, from)?.report !== undefined) setPeer(step, from, { report: undefined })
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "foreignLineage"
   }
-  if (!isMember && !isBaseVoter(joined.view, voter)) {
+  if (!isMember && !isBase) {
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }

@@ -55,21 +55,24 @@ const ignore = (step: Step, message: ClusterMessage, from: string, reason: strin
 
 /** Handles one message of a connection. */
 export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): InboundOutcome => {
-  const connection = Mesh.connectionOf(step, id)
-  if (connection === undefined) return ignore(step, message, "closed connection", "unknownConnection")
+  const opened = Mesh.connectionOf(step, id)
+  if (opened === undefined) return ignore(step, message, "closed connection", "unknownConnection")
+  const named = namedSender(message)
+  // Who answers at a dialled address may not be who was expected there; a named sender does not change.
+  if (named !== undefined && opened.nodeId !== undefined && !opened.isNamed && named !== opened.nodeId) {
+    step.note(`${named} answers at ${opened.dialled}, where ${opened.nodeId} was expected`)
+    Mesh.disown(step, id)
+  }
   if (hasExtensions(message)) Mesh.learnExtended(step, id)
-  const from = connection.nodeId === undefined ? speakerOf(message) : connection.nodeId
+  const connection = Mesh.connectionOf(step, id) ?? opened
+  const from = connection.nodeId ?? speakerOf(message)
   if (from === undefined || (connection.nodeId === undefined && connection.dialled === undefined && !opens(message))) {
     Mesh.close(step, id, "its first message does not say who it is")
     return ignore(step, message, "unidentified connection", "unidentified")
   }
-  const named = namedSender(message)
-  if (named !== undefined && named !== from) {
-    // A dialled member that answers under another name is not that member: its address was taken over.
-    if (connection.dialled !== undefined) Mesh.close(step, id, `${from} was expected there, ${named} answered`)
-    return ignore(step, message, from, "wrongSender")
-  }
+  if (named !== undefined && named !== from) return ignore(step, message, from, "wrongSender")
   if (connection.nodeId === undefined && mayIdentify(step, from, message)) Mesh.identify(step, id, from)
+  if (named !== undefined && !connection.isNamed) Mesh.confirm(step, id)
   const outcome = dispatch(step, from, id, message)
   if (outcome !== "handled") ignore(step, message, from, outcome)
   return outcome

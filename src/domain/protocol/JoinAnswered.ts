@@ -97,7 +97,8 @@ export const dialOlder = (step: Step): void => {
     if (compareAge(member, self) > 0 && !justLost && member.nodeId !== master?.nodeId) continue
     const address = Mesh.addressOf(member)
     wanted.add(address)
-    if (!Mesh.isLinked(step, member.nodeId)) Mesh.dial(step, address, member.nodeId)
+    if (Mesh.isLinked(step, member.nodeId) || Mesh.isDialled(step, address)) continue
+    if (Mesh.residentAt(joined.view, address) === member) Mesh.dial(step, address, member.nodeId)
   }
   Mesh.keepDials(step, wanted)
 }

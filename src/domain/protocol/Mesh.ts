@@ -5,11 +5,12 @@
  */
 import { formatAddress } from "../model/Address.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
+import { compareAge } from "../model/MembersView.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessage } from "../wire/ClusterMessage.ts"
 import { stripExtensions } from "../wire/StripExtensions.ts"
 import { maxConnectionsPerNode, maxDials } from "./Bounds.ts"
-import { memberOf } from "./ClusterView.ts"
+import { type ClusterView, memberOf } from "./ClusterView.ts"
 import type { Connection, ConnectionId, Dial, MeshState } from "./MeshState.ts"
 import type { Step } from "./Transition.ts"
 
@@ -22,6 +23,22 @@ export const isLinked = (step: Step, nodeId: NodeId): boolean => (step.state.mes
 
 export const addressOf = (member: Pick<MemberInfo, "host" | "clusterPort">): string =>
   formatAddress(member.host, member.clusterPort)
+
+/** The member that lives at an address: of several the newest, which has taken it over. */
+export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined => {
+  let resident: MemberInfo | undefined
+  for (const member of view.members) {
+    if (member.state === "dead" || addressOf(member) !== address) continue
+    if (resident === undefined || compareAge(member, resident) > 0) resident = member
+  }
+  return resident
+}
+
+/** Is a connection open that was dialled to this address? */
+export const isDialled = (step: Step, address: string): boolean => {
+  for (const connection of step.state.mesh.connections.values()) if (connection.dialled === address) return true
+  return false
+}
 
 // ---- sending ----------------------------------------------------------------------------------
 
@@ -78,8 +95,16 @@ export const dialAtOnce = (step: Step, address: string, expected: NodeId | undef
   dial(step, address, expected)
 }
 
+const unknownConnection = (step: Step, id: ConnectionId) => ({
+  id,
+  nodeId: undefined,
+  isNamed: false,
+  extended: false,
+  openedAtMs: step.nowMs
+})
+
 export const accepted = (step: Step, id: ConnectionId): void =>
-  setConnection(step, { id, dialled: undefined, nodeId: undefined, extended: false, openedAtMs: step.nowMs })
+  setConnection(step, { ...unknownConnection(step, id), dialled: undefined })
 
 /**
  * A dial succeeded. It is the link of the member that was expected there, or, if the view has come
@@ -87,10 +112,9 @@ export const accepted = (step: Step, id: ConnectionId): void =>
  */
 export const dialled = (step: Step, id: ConnectionId, address: string): void => {
   const wanted = step.state.mesh.dials.get(address)?.expected
-  const listed = step.joined?.view.members.find((member) => addressOf(member) === address)
-  const expected = wanted ?? listed?.nodeId
+  const expected = wanted ?? (step.joined === undefined ? undefined : residentAt(step.joined.view, address)?.nodeId)
   setDial(step, address, undefined)
-  setConnection(step, { id, dialled: address, nodeId: undefined, extended: false, openedAtMs: step.nowMs })
+  setConnection(step, { ...unknownConnection(step, id), dialled: address })
   if (expected !== undefined) identify(step, id, expected)
 }
 
@@ -132,6 +156,21 @@ export const identify = (step: Step, id: ConnectionId, nodeId: NodeId): void => 
   if (lost.delete(nodeId)) update(step, { lost })
   if (connection.dialled === undefined) step.run({ _tag: "Identify", connection: id })
   if (ids.length > maxConnectionsPerNode && ids[0] !== undefined) close(step, ids[0], "replaced")
+}
+
+/** The other end has said who it is: the node that was expected there. */
+export const confirm = (step: Step, id: ConnectionId): void => {
+  const connection = connectionOf(step, id)
+  if (connection !== undefined && !connection.isNamed) setConnection(step, { ...connection, isNamed: true })
+}
+
+/** Another node answered than the one expected at a dialled address: the connection is not that node's link. */
+export const disown = (step: Step, id: ConnectionId): void => {
+  const connection = connectionOf(step, id)
+  if (connection?.nodeId === undefined) return
+  const rest = (step.state.mesh.links.get(connection.nodeId) ?? []).filter((other) => other !== id)
+  setLink(step, connection.nodeId, rest)
+  setConnection(step, { ...connection, nodeId: undefined, extended: false })
 }
 
 export const learnExtended = (step: Step, id: ConnectionId): void => {

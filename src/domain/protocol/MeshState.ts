@@ -8,8 +8,10 @@ export interface Connection {
   readonly id: ConnectionId
   /** The address that was dialled; `undefined` for an accepted connection. */
   readonly dialled: string | undefined
-  /** Fixed by the first message that names its sender. */
+  /** Whom it belongs to: of a dialled one whoever is expected there, until a message names its sender. */
   readonly nodeId: NodeId | undefined
+  /** A message has named its sender: `nodeId` does not change any more. */
+  readonly isNamed: boolean
   /** The other end has sent an extension field, so it understands ours. */
   readonly extended: boolean
   readonly openedAtMs: number

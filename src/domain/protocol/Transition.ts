@@ -73,9 +73,16 @@ export const transition =
   (state, nowMs) => {
     const [clock, stalledMs] = AwakeClock.advance(state.clock, nowMs, state.timing.tickIntervalMs)
     const step = new Step({ ...state, clock }, clock.awakeMs)
-    if (stalledMs > state.timing.stallHoldAfterMs) {
-      step.set({ holdUntilMs: clock.awakeMs + state.timing.stallHoldMs })
-      step.note(`this process stood still for ${Math.round(stalledMs)} ms; it judges nobody for two heartbeats`, "warn")
+    if (stalledMs > 0) {
+      // What arrived meanwhile, perhaps a successor's view, is handled before anything is proposed.
+      const isLong = stalledMs > state.timing.stallHoldAfterMs
+      const holdMs = isLong ? state.timing.stallHoldMs : state.timing.tickIntervalMs
+      step.set({ holdUntilMs: Math.max(state.holdUntilMs, clock.awakeMs + holdMs) })
+      if (isLong)
+        step.note(
+          `this process stood still for ${Math.round(stalledMs)} ms; it judges nobody for two heartbeats`,
+          "warn"
+        )
     }
     const answer = run(step)
     return [step.state, answer, step.commands]
