@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Option } from "effect"
+import * as FleetState from "../../../src/cli/demo/FleetState.ts"
+import { bar, frame } from "../../../src/cli/demo/Screen.ts"
+import type { NodeReport } from "../../../src/cli/NodeReport.ts"
+
+const report: NodeReport = {
+  at: 5,
+  nodeId: "n1",
+  masterId: Option.some("n1"),
+  view: {
+    version: 2,
+    members: [
+      { nodeId: "n1", state: "active" },
+      { nodeId: "n2", state: "suspect" }
+    ]
+  },
+  tableVersion: 1,
+  nodes: ["n1", "n2"],
+  owners: [0, 0, 0, 1],
+  backups: [[1], [1], [1], [0]]
+}
+
+const started = FleetState.started(FleetState.started(FleetState.empty, 0, "n1", 1), 0, "n2", 2)
+const state = ["n1", "n2"].reduce(
+  (state, nodeId, i) =>
+    FleetState.change(state, 1, { nodeId, pid: i + 1 }, (node) => FleetState.reported(node, { ...report, nodeId })),
+  started
+)
+const moment = {
+  step: { name: "kill", title: "kill -9 n2", elapsedMs: 1250 },
+  nodes: ["n1", "n2", "n3"],
+  partitionCount: 4,
+  state,
+  frame: 0
+}
+
+describe("frame", () => {
+  it("shows the step, and each node's state, mastership and partitions", () => {
+    assert.deepStrictEqual(frame(moment, 60, false), [
+      "",
+      "  ⠋ kill kill -9 n2 1.3 s",
+      "  n1  ★ active   ████████████████████    3 owned    1 backe…",
+      "  n2    suspect  ████████░░░░░░░░░░░░    1 owned    3 backe…",
+      "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backe…"
+    ])
+  })
+
+  it("no line is wider than the terminal, however narrow", () => {
+    for (const columns of [0, 1, 5, 20, 79, 200]) {
+      for (const line of frame(moment, columns, false)) assert.isAtMost(line.length, columns)
+    }
+  })
+
+  it("a killed process is shown as killed, whatever the others still think", () => {
+    const killed = FleetState.change(state, 2, { nodeId: "n2", pid: 2 }, (node) => ({
+      ...node,
+      status: "killed" as const
+    }))
+    assert.match(frame({ ...moment, state: killed }, 100, false)[3] ?? "", /n2 +killed/)
+  })
+})
+
+describe("bar", () => {
+  it.each([
+    [0, "░░░░"],
+    [1, "██░░"],
+    [2, "████"],
+    [4, "████"]
+  ])("%d of 4 partitions on 4 nodes: %s", (owned, drawn) => {
+    assert.strictEqual(bar(owned, 4, 4, 4), drawn)
+  })
+})

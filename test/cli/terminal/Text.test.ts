@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import { line, span } from "../../../src/cli/terminal/Paint.ts"
+import { table } from "../../../src/cli/terminal/Table.ts"
+
+describe("table", () => {
+  it("is as wide as its cells on a terminal, where some characters take two columns and escapes none", () => {
+    assert.deepStrictEqual(
+      table([{ title: "id" }, { title: "n", align: "right" }], [["日本", "7"], ["\u001b[1mx\u001b[0m", "271"], ["y"]]),
+      [
+        "┌──────┬─────┐",
+        "│ id   │   n │",
+        "├──────┼─────┤",
+        "│ 日本 │   7 │",
+        "│ \u001b[1mx\u001b[0m    │ 271 │",
+        "│ y    │     │",
+        "└──────┴─────┘"
+      ]
+    )
+  })
+})
+
+describe("line", () => {
+  const spans = [span("ab", "bold"), span("cd"), span("ef", "red")]
+
+  it.each([
+    [6, "abcdef"],
+    [5, "abcd…"],
+    [2, "a…"],
+    [1, "…"],
+    [0, ""]
+  ])("in %d columns: %s", (columns, text) => {
+    assert.strictEqual(line(spans, columns, false), text)
+  })
+
+  it("styles add no width, and end with their text", () => {
+    assert.strictEqual(line(spans, 5, true), "\u001b[1mab\u001b[0mcd…")
+  })
+})
