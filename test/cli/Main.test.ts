@@ -3,7 +3,7 @@
  * exit code other than 0. The same with real processes: test/long/BadInput.ts.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, References } from "effect"
 import { TestConsole } from "effect/testing"
 import { main } from "../../src/cli/Main.ts"
 import { ClusterConfig } from "../../src/domain/model/ClusterConfig.ts"
@@ -82,11 +82,11 @@ describe("wrong arguments and settings", () => {
   )
 })
 
-/** A running cluster of one, over TCP. */
+/** A running cluster of one, over TCP, which keeps its log to itself. */
 const running = NodeCluster.layer({
   config: { ...ClusterConfig.defaults, clusterId: "prod" },
   node: NodeConfig.of({ nodeId: "a" })
-})
+}).pipe(Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None")))
 
 const withRunning = <A, E>(body: (seed: string) => Effect.Effect<A, E>) =>
   Effect.flatMap(Transport, ({ localAddress }) => body(localAddress)).pipe(Effect.provide(Layer.fresh(running)))
@@ -114,6 +114,21 @@ describe("a cluster that does not take the node", () => {
       Effect.gen(function* () {
         const ran = yield* run(...node("--seeds", seed, "--cluster-id", "test"))
         assertRefused(ran, /"late" could not join.*"prod", not "test".*set the cluster id/)
+      })
+    )
+  )
+
+  it.live("a node id in use is named, with where it runs", () =>
+    withRunning((seed) =>
+      Effect.gen(function* () {
+        const ran = yield* run(
+          ...["node", "--node-id", "a", "--cluster-id", "prod", "--seeds", seed],
+          ...["--max-no-heartbeat-ms", "1000"]
+        )
+        assertRefused(
+          ran,
+          new RegExp(`"a" could not join: node id "a" is in use by ${seed}; give this node another id`)
+        )
       })
     )
   )
