@@ -242,7 +242,8 @@ const onMembersUpdate = (step: Step, from: NodeId, message: ClusterMessageOf<"ME
 const onComplaint = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT_COMPLAINT">): InboundOutcome => {
   const joined = step.joined
   const report = joined === undefined ? undefined : peerOf(joined, from)?.report
-  if (report === undefined) return "notMember"
+  if (joined === undefined || report === undefined) return "notMember"
+  if (memberOf(joined.view, message.suspectId) === undefined) return "unknownSuspect"
   if (!report.suspected.includes(message.suspectId)) {
     setPeer(step, from, { report: { ...report, suspected: [...report.suspected, message.suspectId] } })
   }

@@ -1,6 +1,7 @@
 /** The answer to this node's request to join: a view, a better address, or a refusal. */
 import { Option } from "effect"
 import { compareAge, MembersView } from "../model/MembersView.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import type { JoinResponsePayload } from "../wire/MembershipMessages.ts"
 import { adopt, dissolve } from "./Adoption.ts"
 import * as Bootstrap from "./Bootstrap.ts"
@@ -11,6 +12,8 @@ import { foundingLineage } from "./Joining.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import * as TableSharing from "./TableSharing.ts"
+import { baseQuorum } from "./Quorum.ts"
+import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 
 export type JoinAnswerOutcome =
@@ -121,11 +124,18 @@ const refuse = (step: Step, from: string, response: JoinResponsePayload): JoinAn
   return "refused"
 }
 
-/** The founder of a view that does not settle takes it back; adopters never do by a timeout. */
-export const dissolveFailedFounding = (step: Step): void => {
+/**
+ * The founder of a view that does not settle takes it back. Those who adopted it never do while it may have
+ * settled: only when those that they hear, after a suspicion has had its time, are too few to settle it.
+ */
+export const dissolveFailedFounding = (step: Step): boolean => {
   const joined = step.joined
-  if (joined === undefined || joined.settled || !joined.founder) return
-  if (step.nowMs - joined.viewAtMs > step.timing.foundingDissolveMs) {
-    dissolve(step, "too few founders took this view", undefined, [])
-  }
+  if (joined === undefined || joined.settled || joined.view.base.founding === undefined) return false
+  const ageMs = step.nowMs - joined.viewAtMs
+  const patienceMs = step.timing.foundingDissolveMs + (joined.founder ? 0 : step.state.config.suspicionTimeoutMs)
+  if (ageMs <= patienceMs) return false
+  const isHeard = (voter: Voter) => Suspicion.isHeard(step, joined, voter)
+  if (!joined.founder && baseQuorum(step.state.policy, joined.view.base, isHeard)) return false
+  dissolve(step, "too few founders took this view", undefined, [])
+  return true
 }

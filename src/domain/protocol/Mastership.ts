@@ -108,7 +108,9 @@ export const considerVote = (
   // An acting leaver waits for its own absence to settle; its vote would let two act in turn.
   if (isActing(step.state, joined) && !joined.settled && self === undefined) return
   if (!isEntitled(step, joined, claimant)) return
-  step.setJoined({ promise: claimed.promise, claimedAtMs: undefined })
+  // Whoever has voted waits for its turn anew, or claims of many nodes would outbid each other for ever.
+  const masterBadSinceMs = joined.masterBadSinceMs === undefined ? undefined : step.nowMs
+  step.setJoined({ promise: claimed.promise, claimedAtMs: undefined, masterBadSinceMs })
   Heartbeat.beatTo(step, claimant.nodeId)
 }
 

@@ -57,6 +57,10 @@ const replaceTable = (step: Step, joined: Joined, table: ClusterPartitionTable, 
 export const publish = (step: Step, rows: ReadonlyArray<PartitionAssignment>): void => {
   const joined = step.joined
   if (joined === undefined || rows.length === 0) return
+  reissue(step, joined, rows)
+}
+
+const reissue = (step: Step, joined: Joined, rows: ReadonlyArray<PartitionAssignment>): void => {
   const version = nextVersion(joined.table.version, Math.max(termOf(joined.view.version), termOf(joined.table.version)))
   const table = ClusterPartitionTable.withVersion(ClusterPartitionTable.applyAssignments(joined.table, rows), version)
   replaceTable(step, joined, table, joined.view.version)
@@ -121,6 +125,9 @@ export const planForView = (step: Step): void => {
     step,
     target.filter((row) => !sameRow(promoted.table, row))
   )
+  // A new master's table must win over what others may hold of a rival's, also when it changes nothing.
+  const planned = step.joined
+  if (planned !== undefined && termOf(planned.table.version) < termOf(planned.view.version)) reissue(step, planned, [])
 }
 
 // A partition none of whose replicas survives is reported before it is given to someone else.

@@ -21,7 +21,8 @@ const beat = (step: Step): void => {
   Heartbeat.broadcast(step)
 }
 
-// One connection per pair: of several the newer member keeps the one that it dialled last.
+// One connection per pair: of several the newer member keeps the latest. Not the one that it has dialled: if the
+// older one dials, it has no link any more.
 const closeSurplus = (step: Step): void => {
   const joined = step.joined
   const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
@@ -31,8 +32,7 @@ const closeSurplus = (step: Step): void => {
     const member = memberOf(joined.view, nodeId)
     if (member === undefined || member.state === "joining" || self.state === "joining") continue
     if (compareAge(self, member) < 0) continue
-    const mine = ids.filter((id) => step.state.mesh.connections.get(id)?.dialled !== undefined)
-    Mesh.closeOthers(step, nodeId, mine.at(-1) ?? ids.at(-1), "one connection is enough")
+    Mesh.closeOthers(step, nodeId, ids.at(-1), "one connection is enough")
   }
 }
 
@@ -53,7 +53,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   Suspicion.judgeAll(step, judge)
   beat(step)
   if (expelIfOut(step) || dissolveIfStranded(step)) return
-  JoinAnswered.dissolveFailedFounding(step)
+  if (JoinAnswered.dissolveFailedFounding(step)) return
   Leaving.tick(step)
   Mastership.tick(step)
   Duties.run(step)

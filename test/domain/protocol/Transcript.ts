@@ -24,7 +24,6 @@ export interface TranscriptOptions {
   readonly node?: Partial<NodeConfig>
 }
 
-
 export class Transcript {
   state: ClusterState
   private nowMs = 0

@@ -1,0 +1,131 @@
+/** Claims: one master for each term. */
+import { Option } from "effect"
+import { describe, expect, it } from "vitest"
+import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
+import { toWire } from "../../../src/domain/protocol/ClusterView.ts"
+import { heartbeat, masterOf, Transcript } from "./Transcript.ts"
+
+const welcome = (
+  view: ClusterMessageOf<"MEMBERS_UPDATE">["view"],
+  extensions: Partial<ClusterMessageOf<"JOIN_RESPONSE">>
+): ClusterMessageOf<"JOIN_RESPONSE"> => ({
+  type: "JOIN_RESPONSE",
+  accepted: true,
+  rejectReason: Option.none(),
+  rejectCode: Option.none(),
+  responderNodeId: Option.some("n1"),
+  membersView: Option.some(view),
+  partitionAssignments: Option.none(),
+  ...extensions,
+  incarnation: 1000
+})
+
+/** A member `id` of the cluster of n1, n2 and n3, linked to the others by connections of their numbers. */
+const memberOf = (id: string): Transcript => {
+  const master = masterOf("n1", ["n2", "n3"])
+  const node = new Transcript(id, { seeds: ["n1"] }).tick().dialled(1, "n1")
+  const update: ClusterMessageOf<"MEMBERS_UPDATE"> = {
+    type: "MEMBERS_UPDATE",
+    clusterTimeMs: 0,
+    ...toWire(master.joined.view, true)
+  }
+  const { type: _, view, clusterTimeMs: __, ...extensions } = update
+  node.receive(1, welcome(view, extensions))
+  for (const other of ["n2", "n3"]) {
+    if (other !== id) node.accepted(Number(other.slice(1))).receive(Number(other.slice(1)), heartbeat(other, node))
+  }
+  node.receive(1, heartbeat("n1", node, { promisedTo: "n1" }))
+  node.text()
+  return node
+}
+
+describe("mastership", () => {
+  it("the oldest claims when those it hears do not hear the master either, and wins with their votes", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    const { view, promise } = n2.joined
+    n2.receive(
+      3,
+      heartbeat("n3", n2, {
+        membersViewVersion: view.version,
+        promise: promise.term,
+        promisedTo: "n2",
+        suspectedNodes: ["n1"]
+      })
+    )
+    expect(n2.text()).toMatchInlineSnapshot(`
+      "250 tick
+        #1 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0
+        #3 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0
+      750 tick
+        #1 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+        #3 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+        = member of view 5 of n1.1000 settled [n1@1000 active, n2@2000 active, n3@3000 active], table 0, suspects n1
+      1000 tick
+        #1 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+        #3 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+      2000 tick
+        #1 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+        #3 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, table 0, suspects n1
+      2000 #3 <- HEARTBEAT of n3@3000 in view 5 of n1.1000 settled, table 0, suspects n1
+      2250 tick
+        note: claims mastership in term 1: n1 is not heard
+        #1 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, promise 1 to n2, table 0, suspects n1
+        #3 -> HEARTBEAT of n2@2000 in view 5 of n1.1000 settled, promise 1 to n2, table 0, suspects n1
+        = member of view 5 of n1.1000 settled [n1@1000 active, n2@2000 active, n3@3000 active], table 0, promise 1 to n2, suspects n1
+      2250 #3 <- HEARTBEAT of n3@3000 in view 5 of n1.1000 settled, promise 1 to n2, table 0, suspects n1
+        publish MemberUpdated n1@1000 suspect (n2 is master of term 1)
+        publish MasterChanged to n2 in term 1
+        note: view 4294967302 settled: n2 is master of term 1
+        #1 -> MEMBERS_UPDATE view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active]
+        #3 -> MEMBERS_UPDATE view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active]
+        #1 -> MASTER_ELECTED n2 in term 1
+        #3 -> MASTER_ELECTED n2 in term 1
+        = master of view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active], table 0, suspects n1"
+    `)
+  })
+
+  it("one node that does not hear the master claims nothing while others hear it", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    for (let now = 3000; now < 20_000; now += 1000) {
+      n2.receive(3, heartbeat("n3", n2)).until(now, ["n1"])
+    }
+    expect(n2.text()).not.toContain("claims mastership")
+  })
+
+  it("a voter promises once in a term", () => {
+    const n3 = memberOf("n3").until(2000, ["n1"])
+    n3.receive(2, heartbeat("n2", n3, { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }))
+    expect(n3.joined.promise).toEqual({ term: 1, to: "n2" })
+    n3.receive(1, heartbeat("n1", n3, { promise: 1, promisedTo: "n1" }))
+    expect(n3.joined.promise).toEqual({ term: 1, to: "n2" })
+  })
+
+  it("a voter that hears the master promises nobody else", () => {
+    const n3 = memberOf("n3").until(500)
+    n3.receive(2, heartbeat("n2", n3, { promise: 1, promisedTo: "n2" }))
+    expect(n3.joined.promise.to).toBe("")
+  })
+
+  it("a claimant that holds an older view gets no vote", () => {
+    const n3 = memberOf("n3").until(2000, ["n1"])
+    const older = n3.joined.view.version - 1
+    n3.receive(2, heartbeat("n2", n3, { membersViewVersion: older, promise: 1, promisedTo: "n2" }))
+    expect(n3.joined.promise.to).toBe("")
+  })
+
+  it("a recovered master that is older again does not act in its successor's term", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }))
+    const n1 = masterOf("n1", ["n2", "n3"])
+    n1.receive(2, { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...toWire(n2.joined.view, true) })
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 #2 <- MEMBERS_UPDATE view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active]
+        publish MemberUpdated n1@1000 suspect (proposed by the master)
+        publish MasterChanged to n2 in term 1
+        #2 -> HEARTBEAT of n1@1000 in view 1/6 of n2.2000.1 settled, promise 1 to nobody, table 3
+        = member of view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active], table 3"
+    `)
+  })
+})

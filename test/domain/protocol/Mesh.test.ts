@@ -1,0 +1,103 @@
+/** Connections: who they belong to, and what their end means. */
+import { describe, expect, it } from "vitest"
+import { founder, heartbeat, joinRequest, masterOf } from "./Transcript.ts"
+
+describe("the mesh", () => {
+  it("a connection whose first message is no opening is closed", () => {
+    const n1 = founder("n1").accepted(2).receive(2, { type: "FETCH_PARTITION_TABLE" })
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 accepted #2
+      0 #2 <- FETCH_PARTITION_TABLE
+        close #2: its first message does not say who it is
+        ignore FETCH_PARTITION_TABLE of unidentified connection: unidentified"
+    `)
+  })
+
+  it("after the first message a connection speaks for one node only", () => {
+    const n1 = masterOf("n1", ["n2", "n3"])
+    n1.receive(2, heartbeat("n3", n1, { suspectedNodes: ["n2"] }))
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 #2 <- HEARTBEAT of n3@3000 in view 5 of n1.1000 settled, table 3, suspects n2
+        ignore HEARTBEAT of n2: wrongSender"
+    `)
+  })
+
+  it("a message on an unknown connection is ignored", () => {
+    const n1 = masterOf("n1", ["n2"])
+    n1.receive(99, heartbeat("n2", n1))
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 #99 <- HEARTBEAT of n2@2000 in view 3 of n1.1000 settled, table 2
+        ignore HEARTBEAT of closed connection: unknownConnection"
+    `)
+  })
+
+  it("a stranger's view of enormous version changes nothing", () => {
+    const n1 = masterOf("n1", ["n2"])
+    n1.accepted(9).receive(9, {
+      type: "MEMBERS_UPDATE",
+      view: { version: Number.MAX_SAFE_INTEGER, members: [] },
+      clusterTimeMs: 0
+    })
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 accepted #9
+      0 #9 <- MEMBERS_UPDATE view 2097151/4294967295 []
+        close #9: its first message does not say who it is
+        ignore MEMBERS_UPDATE of unidentified connection: unidentified"
+    `)
+    expect(n1.joined.view.version).toBe(3)
+  })
+
+  it("the end of a connection that has been replaced means nothing", () => {
+    const n1 = masterOf("n1", ["n2"]).accepted(22)
+    n1.receive(22, heartbeat("n2", n1))
+    n1.text()
+    expect(n1.closed(2).text()).toMatchInlineSnapshot(`"0 #2 ended"`)
+  })
+
+  it("the end of a member's last connection is answered by dialling it at once", () => {
+    expect(masterOf("n1", ["n2"]).closed(2).text()).toMatchInlineSnapshot(`
+      "0 #2 ended
+        dial 127.0.0.1:9002"
+    `)
+  })
+
+  it("a refused redial proves the death of the process, and it is dead at once", () => {
+    expect(masterOf("n1", ["n2", "n3"]).closed(2).refused("n2").text()).toMatchInlineSnapshot(`
+      "0 #2 ended
+        dial 127.0.0.1:9002
+      0 n2 refuses connections
+        note: n2 is proven dead: its connection ended and its address refuses a new one
+        #3 -> HEARTBEAT of n1@1000 in view 5 of n1.1000 settled, promise 0 to n1, table 3, suspects n2
+        publish MemberUpdated n2@2000 suspect (n2 is suspect)
+        note: view 6 settled: n2 is suspect
+        #3 -> MEMBERS_UPDATE view 6 of n1.1000 settled [n1@1000 active, n2@2000 suspect, n3@3000 active]
+        = master of view 6 of n1.1000 settled [n1@1000 active, n2@2000 suspect, n3@3000 active], table 3, suspects n2"
+    `)
+  })
+
+  it("a refused redial proves nothing of a member that has come back on another connection", () => {
+    const n1 = masterOf("n1", ["n2"]).closed(2).accepted(22)
+    n1.until(250).receive(22, heartbeat("n2", n1)).refused("n2")
+    expect(n1.joined.view.members.map((member) => member.state)).toEqual(["active", "active"])
+  })
+
+  it("who answers at a dialled address under another name is not taken for the member that was expected", () => {
+    const n1 = masterOf("n1", ["n2", "n3"]).closed(2).dialled(7, "n2")
+    n1.text()
+    n1.receive(7, heartbeat("n3", n1))
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 #7 <- HEARTBEAT of n3@3000 in view 5 of n1.1000 settled, table 3
+        note: n3 answers at 127.0.0.1:9002, where n2 was expected"
+    `)
+    expect(n1.state.mesh.links.get("n2")).toBeUndefined()
+  })
+
+  it("a node that dials itself closes the connection and forgets that seed", () => {
+    const n1 = masterOf("n1", []).accepted(8).receive(8, joinRequest("n1"))
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 accepted #8
+      0 #8 <- JOIN_REQUEST of n1@1000, promise 0 to nobody
+        ignore JOIN_REQUEST of n1: dialledSelf"
+    `)
+  })
+})
