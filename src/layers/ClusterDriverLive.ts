@@ -2,7 +2,7 @@
  * The driver: one cell with the protocol state, one outbox that acts on commits in their order, and
  * three fibers that feed it (what the transport reports, the tick, the outbox itself).
  */
-import { Clock, Deferred, Effect, Layer, Queue, Random, Schedule } from "effect"
+import { Cause, Clock, Deferred, Effect, Layer, Queue, Random, Schedule } from "effect"
 import { formatAddress } from "../domain/model/Address.ts"
 import type { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import type { NodeConfig } from "../domain/model/NodeConfig.ts"
@@ -108,15 +108,25 @@ export const layer = (
         event._tag === "Malformed"
           ? ignore({ message: "malformed", from: `connection ${event.connection}`, reason: event.error.message })
           : commit(onEvent(event))
+      // A defect in one of the driver's fibers is a bug: the node must stop, not go on half alive.
+      const forkVital = <R>(work: Effect.Effect<unknown, never, R>) =>
+        work.pipe(
+          Effect.onError((cause) =>
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.void
+              : Effect.andThen(Effect.logError("the driver failed", cause), Deferred.failCause(stopped, cause))
+          ),
+          Effect.forkScoped
+        )
       yield* Queue.take(outbox).pipe(
         Effect.flatMap((commands) => Effect.forEach(commands, execute, { discard: true })),
         Effect.forever,
-        Effect.forkScoped
+        forkVital
       )
       yield* transport.receive.pipe(
         Effect.flatMap((events) => Effect.forEach(events, receive, { discard: true })),
         Effect.forever,
-        Effect.forkScoped
+        forkVital
       )
 
       // The detector is asked on the clock that the protocol will read: without this process's stalls.
@@ -132,7 +142,7 @@ export const layer = (
         const suspects = new Set(silent.map((member) => member.nodeId))
         return commit(transition((step) => tick(step, (nodeId) => suspects.has(nodeId))))
       })
-      yield* beat.pipe(Effect.repeat(Schedule.fixed(state.timing.tickIntervalMs)), Effect.forkScoped)
+      yield* beat.pipe(Effect.repeat(Schedule.fixed(state.timing.tickIntervalMs)), forkVital)
 
       yield* Effect.addFinalizer(() =>
         commit(transition(Leaving.begin)).pipe(

@@ -14,7 +14,7 @@ export class ClusterDriver extends Context.Service<
      * is full, so it must not be awaited by what executes commands.
      */
     readonly commit: <A>(transition: Transition<A>) => Effect.Effect<A>
-    /** Completes when the node stops by itself: it has left, or could not join. */
+    /** Completes when the node stops by itself: it has left, or could not join. Dies with a bug of the driver. */
     readonly stopped: Effect.Effect<StopReason>
   }
 >()("effect-squadron/ClusterDriver") {}

@@ -3,7 +3,7 @@
  * a hand-written fake, which is what makes an application on top testable.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Option, Result, Schedule, type Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Result, Schedule, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Cluster from "../../src/layers/Cluster.ts"
 import * as TransportMemory from "../../src/layers/TransportMemory.ts"
@@ -299,6 +299,23 @@ describe("any one layer can be swapped", () => {
           lonely
         )
         assert.deepStrictEqual([...new Set(dialled)], ["10.0.0.9:1"])
+      })
+    )
+  )
+
+  it.effect("a defect of a part stops the node, instead of leaving it half alive", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const broken = Layer.succeed(AssignmentPlanner, {
+          plan: () => {
+            throw new Error("the planner has a bug")
+          }
+        })
+        const failing = kernel.pipe(
+          Layer.provide([transport, FailureDetector.layerTrusting, broken, SplitBrainPolicy.layerAvailable])
+        )
+        const exit = yield* Effect.exit(Layer.build(failing))
+        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the planner has a bug"))
       })
     )
   )
