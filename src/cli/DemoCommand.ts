@@ -2,7 +2,7 @@
 import { extname } from "node:path"
 import { isatty } from "node:tty"
 import { fileURLToPath } from "node:url"
-import { Console, Effect } from "effect"
+import { Console, Effect, Result } from "effect"
 import { Command, Flag, TerminalCapabilities } from "effect/cli"
 import * as Demo from "./demo/Demo.ts"
 import { reportOf, summary, toJson } from "./demo/DemoResult.ts"
@@ -32,7 +32,7 @@ const outputTo = (stream: Stream, canColor: boolean): Output => ({
 
 const failureLines = (error: Demo.StepFailed): ReadonlyArray<string> => [
   "",
-  `FAILED in step "${error.step}": ${error.reason}`,
+  `FAILED: ${error.message}`,
   ...error.logs.flatMap(({ lines, nodeId }) => [
     `last log lines of ${nodeId}:`,
     ...(lines.length === 0 ? ["  (none)"] : lines.map((line) => `  ${line}`))
@@ -51,15 +51,15 @@ const playOn = Effect.fnUntraced(function* (fleet: Fleet, stream: Stream) {
   const interrupted = Effect.gen(function* () {
     const signal = yield* signals.next
     const error = yield* demo.failure(`interrupted by ${signal}`)
-    return yield* Effect.fail({ error, exitCode: exitCodeOf(signal) })
+    return yield* Effect.fail({ error, lines: ["", error.message], exitCode: exitCodeOf(signal) })
   })
-  const played = Effect.mapError(demo.play, (error) => ({ error, exitCode: 1 }))
+  const played = Effect.mapError(demo.play, (error) => ({ error, lines: failureLines(error), exitCode: 1 }))
   const ended = yield* Effect.result(Effect.raceFirst(played, interrupted))
   const results = yield* demo.results
   if (results.length > 0) yield* display.print(["", ...summary(results)])
-  if (ended._tag === "Success") return { report: reportOf(results, options.partitionCount), exitCode: 0 }
-  const { error, exitCode } = ended.failure
-  yield* display.print(failureLines(error))
+  if (Result.isSuccess(ended)) return { report: reportOf(results, options.partitionCount), exitCode: 0 }
+  const { error, exitCode, lines } = ended.failure
+  yield* display.print(lines)
   return { report: reportOf(results, options.partitionCount, error), exitCode }
 }, Effect.scoped)
 

@@ -121,10 +121,8 @@ describe("a cluster that does not take the node", () => {
   it.live("a node id in use is named, with where it runs", () =>
     withRunning((seed) =>
       Effect.gen(function* () {
-        const ran = yield* run(
-          ...["node", "--node-id", "a", "--cluster-id", "prod", "--seeds", seed],
-          ...["--max-no-heartbeat-ms", "1000"]
-        )
+        const twin = ["node", "--node-id=a", "--cluster-id=prod", "--max-no-heartbeat-ms=1000"]
+        const ran = yield* run(...twin, "--seeds", seed)
         assertRefused(
           ran,
           new RegExp(`"a" could not join: node id "a" is in use by ${seed}; give this node another id`)

@@ -22,7 +22,7 @@ export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", {
   logs: Schema.Array(Schema.Struct({ nodeId: NodeId, lines: Schema.Array(Schema.String) }))
 }) {
   override get message(): string {
-    return `step "${this.step}" failed: ${this.reason}`
+    return `step "${this.step}": ${this.reason}`
   }
 }
 

@@ -6,7 +6,7 @@ import type { Placement } from "../../../src/cli/NodeReport.ts"
 const table = (...rows: ReadonlyArray<string>): Placement =>
   rows.map((row) => {
     const [owner = "", backups = ""] = row.split("/")
-    return owner === "-" ? undefined : { owner, backups: [...backups] }
+    return owner === "-" ? undefined : { owner, backups: backups.split("") }
   })
 
 describe("Movement", () => {
