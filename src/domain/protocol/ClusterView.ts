@@ -33,16 +33,36 @@ export const toVoter = (member: MemberInfo): Voter => ({
   incarnation: incarnationOf(member)
 })
 
+// Member lists are immutable and asked about with every message: what follows from one is worked out once.
+const onceFor = <A extends object>(derive: (members: ReadonlyArray<MemberInfo>) => A) => {
+  const known = new WeakMap<ReadonlyArray<MemberInfo>, A>()
+  return (members: ReadonlyArray<MemberInfo>): A => {
+    const before = known.get(members)
+    if (before !== undefined) return before
+    const derived = derive(members)
+    known.set(members, derived)
+    return derived
+  }
+}
+
 /** Voters of a member list, oldest first. */
-export const votersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<Voter> =>
+export const votersOf: (members: ReadonlyArray<MemberInfo>) => ReadonlyArray<Voter> = onceFor((members) =>
   members.filter(isVoter).toSorted(compareAge).map(toVoter)
+)
+
+// Of members with one id, which no view of ours has, the first counts.
+const byNodeId = onceFor(
+  (members): ReadonlyMap<NodeId, MemberInfo> => new Map(members.toReversed().map((member) => [member.nodeId, member]))
+)
 
 export const memberOf = (view: ClusterView, nodeId: NodeId): MemberInfo | undefined =>
-  view.members.find((member) => member.nodeId === nodeId)
+  byNodeId(view.members).get(nodeId)
 
 /** The member that is this very process. */
-export const memberAs = (view: ClusterView, voter: Voter): MemberInfo | undefined =>
-  view.members.find((member) => member.nodeId === voter.nodeId && incarnationOf(member) === voter.incarnation)
+export const memberAs = (view: ClusterView, voter: Voter): MemberInfo | undefined => {
+  const member = memberOf(view, voter.nodeId)
+  return member !== undefined && incarnationOf(member) === voter.incarnation ? member : undefined
+}
 
 export const isBaseVoter = (view: ClusterView, voter: Voter): boolean =>
   view.base.voters.some((base) => base.nodeId === voter.nodeId && base.incarnation === voter.incarnation)

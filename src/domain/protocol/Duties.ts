@@ -9,7 +9,7 @@ import { claim } from "./Mastership.ts"
 import { freshReportOf, isProvenDead, reportOf } from "./Peers.ts"
 import { baseQuorum, type Has } from "./Quorum.ts"
 import { announceSettled, propose, resend, trySettle } from "./Settlement.ts"
-import { isGone, isSuspect } from "./Suspicion.ts"
+import { doubted, isGone, isSuspect } from "./Suspicion.ts"
 import { planForView } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
@@ -37,6 +37,7 @@ interface Plan {
 const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
   const { config, timing, nowMs, self } = { ...step.state, timing: step.timing, nowMs: step.nowMs, self: step.self }
   const joinVersion = nextVersion(joined.view.version)
+  const doubtedIds = doubted(step, joined)
   const suspectSince = new Map(joined.suspectSince)
   const deadSince = new Map(joined.deadSince)
   const causes: Array<string> = []
@@ -73,7 +74,7 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
 
   const keepVoter = (member: MemberInfo): void => {
     deadSince.delete(member.nodeId)
-    if (!isSuspect(step, joined, member)) {
+    if (!doubtedIds.has(member.nodeId) || !isSuspect(step, joined, member)) {
       suspectSince.delete(member.nodeId)
       if (member.state === "suspect") causes.push(`${member.nodeId} is heard again`)
       members.push(member.state === "suspect" ? { ...member, state: "active" } : member)
@@ -154,9 +155,10 @@ const proposeNext = (step: Step, joined: Joined): void => {
   const base = joined.settled ? { voters: votersOf(joined.view.members) } : joined.view.base
   const gone = selfMember(step.state, joined) === undefined
   const plans = gone
-    ? [selfBack(step, joined)]
-    : [plan(step, joined, true), withLeaversBack(step, joined, plan(step, joined, false))]
-  for (const next of plans) {
+    ? [() => selfBack(step, joined)]
+    : [() => plan(step, joined, true), () => withLeaversBack(step, joined, plan(step, joined, false))]
+  for (const make of plans) {
+    const next = make()
     if (next === undefined) return
     step.setJoined({ suspectSince: next.suspectSince, deadSince: next.deadSince })
     if (next.causes.length === 0) return

@@ -18,13 +18,14 @@ import { expelIfOut } from "./ViewUpdate.ts"
 
 export type HeartbeatOutcome = "heard" | "notJoined" | "foreignLineage" | "notInView" | "stale"
 
-const reportFrom = (step: Step, heartbeat: HeartbeatPayload): Report => ({
+const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => ({
   incarnation: heartbeat.incarnation ?? 0,
   lineage: heartbeat.lineage ?? "",
   version: heartbeat.membersViewVersion,
   settled: heartbeat.settled ?? 0,
   promise: { term: heartbeat.promise ?? 0, to: heartbeat.promisedTo ?? "" },
-  suspected: heartbeat.suspectedNodes,
+  // Nobody can suspect more nodes than there are members.
+  suspected: heartbeat.suspectedNodes.slice(0, joined.view.members.length),
   tableVersion: heartbeat.tableVersion ?? 0,
   atMs: step.nowMs
 })
@@ -55,14 +56,16 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
-  const report = reportFrom(step, heartbeat)
+  const report = reportFrom(step, joined, heartbeat)
   const voter = { nodeId: from, incarnation: report.incarnation }
   const member = memberOf(joined.view, from)
   const isMember = member !== undefined && incarnationOf(member) === report.incarnation
   const relation = relate(joined.view, report)
   const isBase = isBaseVoter(joined.view, voter)
   // Another process of that id: what is meant for the member must not go to it.
-  if (member !== undefined && !isMember && !isBase) Mesh.disown(step, connection)
+  if (member !== undefined && !isMember && !isBase) {
+    Mesh.disown(step, connection, heartbeat.incarnation !== undefined)
+  }
   if (relation === "foreign") {
     // It moved to another lineage, or continues ours where we do not know it: let the newer one show. What it
     // said in our lineage does not count any more.

@@ -61,7 +61,7 @@ export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): 
   // Who answers at a dialled address may not be who was expected there; a named sender does not change.
   if (named !== undefined && opened.nodeId !== undefined && !opened.isNamed && named !== opened.nodeId) {
     step.note(`${named} answers at ${opened.dialled}, where ${opened.nodeId} was expected`)
-    Mesh.disown(step, id)
+    Mesh.disown(step, id, hasExtensions(message))
   }
   if (hasExtensions(message)) Mesh.learnExtended(step, id)
   const connection = Mesh.connectionOf(step, id) ?? opened

@@ -164,13 +164,16 @@ export const confirm = (step: Step, id: ConnectionId): void => {
   if (connection !== undefined && !connection.isNamed) setConnection(step, { ...connection, isNamed: true })
 }
 
-/** Another node answered than the one expected at a dialled address: the connection is not that node's link. */
-export const disown = (step: Step, id: ConnectionId): void => {
+/**
+ * Another process speaks than the one that the connection was taken to lead to: it is not that node's link.
+ * `extended` says whether what it sent has extensions.
+ */
+export const disown = (step: Step, id: ConnectionId, extended: boolean): void => {
   const connection = connectionOf(step, id)
   if (connection?.nodeId === undefined) return
   const rest = (step.state.mesh.links.get(connection.nodeId) ?? []).filter((other) => other !== id)
   setLink(step, connection.nodeId, rest)
-  setConnection(step, { ...connection, nodeId: undefined, extended: false })
+  setConnection(step, { ...connection, nodeId: undefined, extended })
 }
 
 export const learnExtended = (step: Step, id: ConnectionId): void => {

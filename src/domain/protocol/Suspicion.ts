@@ -102,6 +102,18 @@ export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {
   )
 }
 
+/** Everyone at an end of a bad link, as far as this node knows: nobody else can be suspect. */
+export const doubted = (step: Step, joined: Joined): ReadonlySet<NodeId> => {
+  const ids = new Set(joined.suspected)
+  if (ids.size > 0) ids.add(step.self.nodeId)
+  for (const [nodeId, { report }] of joined.peers) {
+    if (report === undefined || report.suspected.length === 0) continue
+    ids.add(nodeId)
+    for (const suspectedId of report.suspected) ids.add(suspectedId)
+  }
+  return ids
+}
+
 /** Is the member suspect: by this node's own detector, or by two bad links? */
 export const isSuspect = (step: Step, joined: Joined, member: MemberInfo): boolean => {
   if (joined.suspected.includes(member.nodeId)) return true
