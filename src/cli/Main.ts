@@ -66,6 +66,8 @@ const keepAliveMs = 2 ** 31 - 1
 
 /** Runs the program with the arguments of this process, and sets its exit code. */
 export const run = async (): Promise<void> => {
+  // A node, or a demo's clean-up, does not end because nobody reads its output any more.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   const keepAlive = setInterval(() => {}, keepAliveMs)
   const code = await Effect.runPromise(main(process.argv.slice(2)))
   clearInterval(keepAlive)

@@ -86,6 +86,6 @@ export const live = (state: FleetState): ReadonlyArray<NodeId> =>
 export const crashed = (state: FleetState): ReadonlyArray<NodeSeen> =>
   [...state.nodes.values()].filter(({ status }) => status === "crashed")
 
-/** "exit code 1" or "a signal". */
+/** "exit code 1" or "by a signal". */
 export const describeEnd = (end: NodeSeen["end"]): string =>
-  end === undefined ? "it still runs" : end === "signal" ? "ended by a signal" : `exit code ${end}`
+  end === undefined ? "it still runs" : end === "signal" ? "by a signal" : `exit code ${end}`
