@@ -58,20 +58,26 @@ export const main = (args: ReadonlyArray<string>): Effect.Effect<number> =>
     })
   )
 
-/** Milliseconds that handles left open by mistake may delay the end of the process. */
-const lingerMs = 1000
-
 // Nothing but a timer keeps a process alive while its program waits for a value.
 const keepAliveMs = 2 ** 31 - 1
 
-/** Runs the program with the arguments of this process, and sets its exit code. */
+/** Milliseconds that output which is under way may take at the end; then it is lost. */
+const flushMs = 1000
+
+// Completes when everything written before has gone out, or cannot any more.
+const flushed = (stream: NodeJS.WritableStream): Promise<void> =>
+  new Promise((resolve) => {
+    stream.write("", () => resolve())
+  })
+
+/** Runs the program with the arguments of this process, and ends the process with its exit code. */
 export const run = async (): Promise<void> => {
   // A node, or a demo's clean-up, does not end because nobody reads its output any more.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   const keepAlive = setInterval(() => {}, keepAliveMs)
   const code = await Effect.runPromise(main(process.argv.slice(2)))
   clearInterval(keepAlive)
-  // Not `exit` at once: output may be under way.
-  process.exitCode = code
-  setTimeout(() => process.exit(code), lingerMs).unref()
+  setTimeout(() => process.exit(code), flushMs)
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(code)
 }
