@@ -146,8 +146,10 @@ export const layer = (
 
       yield* Effect.addFinalizer(() =>
         commit(transition(Leaving.begin)).pipe(
-          // Interruptible, or the timeout could not end the wait.
-          Effect.andThen(Effect.interruptible(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs)))
+          // Interruptible, or the timeout could not end the wait; a driver that failed has been reported already.
+          Effect.andThen(
+            Effect.exit(Effect.interruptible(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs)))
+          )
         )
       )
       return ClusterDriver.of({

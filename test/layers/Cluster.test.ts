@@ -314,7 +314,8 @@ describe("any one layer can be swapped", () => {
         const failing = kernel.pipe(
           Layer.provide([transport, FailureDetector.layerTrusting, broken, SplitBrainPolicy.layerAvailable])
         )
-        const exit = yield* Effect.exit(Layer.build(failing))
+        const built = yield* Layer.build(failing)
+        const exit = yield* Effect.exit(Context.get(built, ClusterService).stopped)
         assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the planner has a bug"))
       })
     )
