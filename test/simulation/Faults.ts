@@ -9,6 +9,11 @@ export class Fleet {
   readonly plans = new Map<string, { readonly id: string; readonly options: StartOptions }>()
   /** Something happened after which two lineages may live on. */
   mayFork = false
+  /**
+   * A master was not heard for a moment: if it changes the view while another claims, both are right, and
+   * under `available` both lineages live on. Rare, so it is counted.
+   */
+  hadOutage = false
   /** Faults so far, for the report. */
   readonly story: Array<string> = []
   isHealed = false
@@ -61,6 +66,7 @@ export class Fleet {
     this.start(dead.host)
   }
   freeze(victim: VirtualProcess): void {
+    this.hadOutage = true
     const { random, world } = this
     world.freeze(victim.host)
     this.later(random.chance(0.5) ? random.between(0, 4000) : random.between(0, 25_000), () => {
@@ -68,6 +74,7 @@ export class Fleet {
     })
   }
   stall(victim: VirtualProcess): void {
+    this.hadOutage = true
     for (let i = 0; i < 4; i++) {
       this.later(i * 1500, () => {
         if (victim.isAlive && this.world.processes.get(victim.host) === victim) {
@@ -106,6 +113,7 @@ export class Fleet {
     })
   }
   reset(victim: VirtualProcess): void {
+    this.hadOutage = true
     const other = this.random.pick(this.hosts)
     this.world.note(undefined, `RESET ${victim.host} ${other}`)
     for (let i = this.random.below(3); i >= 0; i--) {
@@ -155,7 +163,7 @@ export class Fleet {
   }
   rolling(): void {
     let delayMs = 0
-    for (const host of [...this.plans.keys()]) {
+    for (const host of this.plans.keys()) {
       delayMs += this.random.between(2000, 6000)
       this.later(delayMs, () => {
         if (this.isHealed || this.world.processes.get(host)?.isAlive !== true) return

@@ -123,15 +123,13 @@ export class Safety implements Observer {
   private declaredDead(master: VirtualProcess, parent: ClusterView, dead: string): void {
     const process = this.world.living.find((other) => processKey(other.state.self) === dead)
     if (process === undefined || process.isFrozen || process.joined?.view.lineage !== parent.lineage) return
-    const voters = parent.members
-      .filter(isVoter)
-      .map((m) => processKey({ nodeId: m.nodeId, incarnation: incarnationOf(m) }))
+    const voters = new Set(
+      parent.members.filter(isVoter).map((m) => processKey({ nodeId: m.nodeId, incarnation: incarnationOf(m) }))
+    )
     const others = this.world.living.filter(
       (other) =>
         other === master ||
-        (other !== process &&
-          other.joined?.view.lineage === parent.lineage &&
-          voters.includes(processKey(other.state.self)))
+        (other !== process && other.joined?.view.lineage === parent.lineage && voters.has(processKey(other.state.self)))
     )
     const heard = others.filter((other) => other === master || this.contacts.isRecent(master, other))
     const witnesses = heard.filter(

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly virtualMs: number
   readonly steps: number
   readonly lineages: number
+  /** More than one lineage after nothing worse than moments of silence. */
+  readonly forkedByOutage: boolean
   readonly traceHash: number
   readonly log: ReadonlyArray<string>
 }
@@ -112,7 +114,8 @@ const converge = (fleet: Fleet, safety: Safety): number => {
       }
     }
   }
-  if (!fleet.mayFork && sides.length > 1) safety.fail(`${sides.length} lineages though nothing was cut`)
+  if (!fleet.mayFork && !fleet.hadOutage && sides.length > 1)
+    safety.fail(`${sides.length} lineages though nothing was cut`)
   for (const [host, { id }] of fleet.plans) {
     if (!world.living.some((process) => process.id === id)) {
       safety.fail(`${id} has given up: ${JSON.stringify(world.processes.get(host)?.stopped)}`)
@@ -151,6 +154,7 @@ export const scenario = (seed: number, options: ScenarioOptions = {}): Outcome =
     virtualMs: world.nowMs,
     steps: world.steps,
     lineages: sidesOf(world.living).size,
+    forkedByOutage: !fleet.mayFork && sidesOf(world.living).size > 1,
     traceHash: world.traceHash,
     log: fault === undefined ? world.log : [...world.log, world.describe()]
   }

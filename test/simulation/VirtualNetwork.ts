@@ -157,8 +157,8 @@ export class VirtualNetwork {
   /** Connections between two hosts are reset: both ends learn it, and what was on its way is lost. */
   reset(hostA: string, hostB: string): void {
     for (const wire of new Set(this.wires.values())) {
-      const hosts = [wire.a.process.host, wire.b.process.host]
-      if (hosts.includes(hostA) && hosts.includes(hostB)) this.breakWire(wire)
+      const hosts = new Set([wire.a.process.host, wire.b.process.host])
+      if (hosts.has(hostA) && hosts.has(hostB)) this.breakWire(wire)
     }
   }
 

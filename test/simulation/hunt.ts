@@ -16,12 +16,13 @@ if (from === to) {
 } else {
   const startMs = performance.now()
   const healTimes: Array<number> = []
-  let [bad, virtualMs, steps, forked] = [0, 0, 0, 0]
+  let [bad, virtualMs, steps, forked, byOutage] = [0, 0, 0, 0, 0]
   for (let seed = from; seed <= to; seed++) {
     const outcome = scenario(seed)
     virtualMs += outcome.virtualMs
     steps += outcome.steps
     if (outcome.lineages > 1) forked++
+    if (outcome.forkedByOutage) byOutage++
     if (outcome.fault === undefined) healTimes.push(outcome.healMs)
     else {
       bad++
@@ -32,7 +33,7 @@ if (from === to) {
   const seconds = (performance.now() - startMs) / 1000
   healTimes.sort((a, b) => a - b)
   console.log(
-    `seeds ${from}–${to}: ${bad} bad, ${forked} forked; agreement after healing p50 ${quantile(healTimes, 0.5)} p99 ${quantile(healTimes, 0.99)} max ${quantile(healTimes, 1)} ms;` +
+    `seeds ${from}–${to}: ${bad} bad, ${forked} forked (${byOutage} by moments of silence); agreement after healing p50 ${quantile(healTimes, 0.5)} p99 ${quantile(healTimes, 0.99)} max ${quantile(healTimes, 1)} ms;` +
       ` ${Math.round(virtualMs / 1000 / seconds)} virtual s/s, ${Math.round(steps / seconds)} steps/s, ${seconds.toFixed(0)} s`
   )
   if (bad > 0) process.exitCode = 1

@@ -67,6 +67,15 @@ export const memberAs = (view: ClusterView, voter: Voter): MemberInfo | undefine
 export const isBaseVoter = (view: ClusterView, voter: Voter): boolean =>
   view.base.voters.some((base) => base.nodeId === voter.nodeId && base.incarnation === voter.incarnation)
 
+/**
+ * Does this process have a say in the view? Its members do; while it is not settled the base voters do as
+ * well, unless another process has their id.
+ */
+export const hasSay = (view: ClusterView, settled: boolean, voter: Voter): boolean => {
+  const member = memberOf(view, voter.nodeId)
+  return member === undefined ? !settled && isBaseVoter(view, voter) : incarnationOf(member) === voter.incarnation
+}
+
 /** The oldest active member. Being oldest is not enough to act: see `isActing`. */
 export const masterByAge = (view: ClusterView): MemberInfo | undefined => MembersView.master(view)
 

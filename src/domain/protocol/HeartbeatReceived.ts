@@ -2,7 +2,7 @@
 import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
 import { markSettled } from "./Adoption.ts"
 import type { Joined, Report } from "./ClusterState.ts"
-import { incarnationOf, isBaseVoter, memberOf, relate } from "./ClusterView.ts"
+import { hasSay, incarnationOf, memberOf, relate } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Leaving from "./Leaving.ts"
@@ -61,10 +61,9 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const member = memberOf(joined.view, from)
   const isMember = member !== undefined && incarnationOf(member) === report.incarnation
   const relation = relate(joined.view, report)
-  const isBase = isBaseVoter(joined.view, voter)
   // Another process of that id: what is meant for the member must not go to it.
-  if (member !== undefined && !isMember && !isBase) {
-    Mesh.disown(step, connection, heartbeat.incarnation !== undefined)
+  if (member !== undefined && !isMember && heartbeat.incarnation !== undefined) {
+    Mesh.disown(step, connection, true)
   }
   if (relation === "foreign") {
     // It moved to another lineage, or continues ours where we do not know it: let the newer one show. What it
@@ -73,7 +72,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "foreignLineage"
   }
-  if (!isMember && !isBase) {
+  if (!hasSay(joined.view, joined.settled, voter)) {
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }

@@ -9,7 +9,7 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { hasExtensions } from "../wire/StripExtensions.ts"
 import * as Bootstrap from "./Bootstrap.ts"
-import { isBaseVoter, memberAs, memberOf } from "./ClusterView.ts"
+import { hasSay, memberOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as HeartbeatReceived from "./HeartbeatReceived.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
@@ -94,11 +94,7 @@ const mayIdentify = (step: Step, from: NodeId, message: ClusterMessage): boolean
   if (from === step.self.nodeId || message.type === "JOIN_REQUEST") return false
   if (message.type !== "HEARTBEAT" || step.joined === undefined) return true
   const voter = { nodeId: from, incarnation: message.incarnation ?? 0 }
-  return (
-    memberAs(step.joined.view, voter) !== undefined ||
-    isBaseVoter(step.joined.view, voter) ||
-    !Mesh.isLinked(step, from)
-  )
+  return hasSay(step.joined.view, step.joined.settled, voter) || !Mesh.isLinked(step, from)
 }
 
 const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMessage): InboundOutcome => {

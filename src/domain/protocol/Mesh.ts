@@ -119,13 +119,16 @@ export const dialled = (step: Step, id: ConnectionId, address: string): void => 
 }
 
 /**
- * Closes what was dialled for `limitMs` and leads to nobody of the view (`isWanted`): it was dialled by a
- * fresh node, or another node lives at that address now, which may take the connection for its link.
+ * Closes what leads to nobody of the view (`isWanted`) after `limitMs`: it was dialled by a fresh node, or
+ * another node lives at that address now, or another process uses a member's id. The other end may take
+ * such a connection for its link.
  */
 export const closeUnwanted = (step: Step, isWanted: (nodeId: NodeId) => boolean, limitMs: number): void => {
   for (const { id, dialled: address, nodeId, openedAtMs } of step.state.mesh.connections.values()) {
-    if (address === undefined || step.nowMs - openedAtMs <= limitMs) continue
-    if (nodeId === undefined || !isWanted(nodeId)) close(step, id, "nobody of the view is there")
+    if (step.nowMs - openedAtMs <= limitMs) continue
+    if (nodeId === undefined || (address !== undefined && !isWanted(nodeId))) {
+      close(step, id, "nobody of the view is there")
+    }
   }
 }
 
