@@ -9,7 +9,7 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 }) {}
 
 /** `heartbeatIntervalMs` → `heartbeat-interval-ms`: flags are named after the settings they set. */
-export const flagName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const flagName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 // Flags whose name differs from their setting's.
 const renamed: Readonly<Record<string, string>> = { seedAddresses: "seeds" }

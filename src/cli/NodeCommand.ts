@@ -119,7 +119,7 @@ const flags = {
 }
 
 /** `a:1, b:2` → `["a:1", "b:2"]`; whether they are addresses is the configuration's to say. */
-export const parseSeeds = (list: string): ReadonlyArray<string> =>
+const parseSeeds = (list: string): ReadonlyArray<string> =>
   list
     .split(",")
     .map((seed) => seed.trim())

@@ -5,7 +5,7 @@ import type { CliError } from "effect/cli"
 import { oneLine } from "./Failure.ts"
 
 /** A mistake in the arguments as one line that says where to look. */
-export const mistake = (error: CliError.CliError, commandPath: ReadonlyArray<string>): string =>
+const mistake = (error: CliError.CliError, commandPath: ReadonlyArray<string>): string =>
   `squadron: ${oneLine(error.message)} ("${commandPath.join(" ")} --help" explains its flags)`
 
 export const presenter: CliOutput.Presenter = {

@@ -38,7 +38,7 @@ const membershipFaults = (report: NodeReport, live: ReadonlyArray<NodeId>): Read
 }
 
 /** Faults of ownership in one node's table: partitions without owner or owned by a node that is not `live`. */
-export const ownerFaults = (report: NodeReport, expected: Expected): ReadonlyArray<string> => {
+const ownerFaults = (report: NodeReport, expected: Expected): ReadonlyArray<string> => {
   const { live, partitionCount } = expected
   if (report.owners.length !== partitionCount) {
     return [`${report.nodeId} has a table of ${report.owners.length} partitions, not ${partitionCount}`]

@@ -24,7 +24,7 @@ const maxBarColumns = 48
 const besideBar = 40
 
 /** The report made last of those that run: what the cluster looks like now. */
-export const newest = (state: FleetState.FleetState): NodeReport | undefined =>
+const newest = (state: FleetState.FleetState): NodeReport | undefined =>
   [...FleetState.reports(state).values()].reduce<NodeReport | undefined>(
     (latest, report) => (latest === undefined || report.at > latest.at ? report : latest),
     undefined

@@ -81,4 +81,4 @@ export const runNode = (
     // Asked while it still looks for a cluster, there is nothing to leave.
     const built = yield* Effect.raceFirst(Effect.asSome(layer), Effect.as(stop, Option.none()))
     if (Option.isSome(built)) yield* Effect.provideContext(serve(program, stop), built.value)
-  }).pipe(Effect.scoped, Effect.provide(Logs.layer))
+  }).pipe(Effect.scoped, Effect.provide(Logs.layer(program.node.nodeId)))
