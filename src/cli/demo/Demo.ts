@@ -175,7 +175,7 @@ export const make = Effect.fnUntraced(function* (options: DemoOptions, fleet: Fl
       const kept = promotedBackups(before, promoted, victim)
       const after = duration(result.promotedMs ?? 0)
       return (
-        `its ${lost} partitions have living owners after ${after}, ${kept} of them a former backup; ` +
+        `${victim} is gone: its ${lost} partitions have living owners after ${after}, ${kept} of them a former backup; ` +
         `${result.masterId} is master; ${spreadOf(result)}`
       )
     }

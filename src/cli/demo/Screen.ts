@@ -21,7 +21,7 @@ const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", 
 
 /** Columns of a partition bar: at most, and left for the rest of its line. */
 const maxBarColumns = 48
-const besideBar = 40
+const besideBar = 43
 
 /** The report made last of those that run: what the cluster looks like now. */
 const newest = (state: FleetState.FleetState): NodeReport | undefined =>

@@ -37,12 +37,12 @@ const moment = {
 
 describe("frame", () => {
   it("shows the step, and each node's state, mastership and partitions", () => {
-    assert.deepStrictEqual(frame(moment, 60, false), [
+    assert.deepStrictEqual(frame(moment, 63, false), [
       "",
       "  ⠋ kill kill -9 n2 1.3 s",
-      "  n1  ★ active   ████████████████████    3 owned    1 backe…",
-      "  n2    suspect  ████████░░░░░░░░░░░░    1 owned    3 backe…",
-      "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backe…"
+      "  n1  ★ active   ████████████████████    3 owned    1 backed up",
+      "  n2    suspect  ████████░░░░░░░░░░░░    1 owned    3 backed up",
+      "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backed up"
     ])
   })
 
