@@ -81,17 +81,21 @@ export const resolveSeed = (step: Step, address: string | undefined, nodeId: str
   const fresh = step.fresh
   if (fresh === undefined || address === undefined) return
   if (!fresh.seeds.some((seed) => seed.address === address && seed.nodeId !== nodeId)) return
-  if (nodeId === step.self.nodeId) {
-    // The seed is this very node under another name.
-    step.setFresh({
-      seeds: fresh.seeds.filter((seed) => seed.address !== address),
-      known: fresh.known.filter((known) => known !== address)
-    })
-    return
-  }
+  // Another process under this node's id is no seed that could be counted; it refuses this one.
+  if (nodeId === step.self.nodeId) return
   step.setFresh({
     seeds: fresh.seeds.map((seed) => (seed.address === address ? { address, nodeId } : seed)),
     nextJoinAtMs: step.nowMs
+  })
+}
+
+/** A seed turned out to be this very process, under another name: it is none. */
+export const dropSelfSeed = (step: Step, address: string | undefined): void => {
+  const fresh = step.fresh
+  if (fresh === undefined || address === undefined) return
+  step.setFresh({
+    seeds: fresh.seeds.filter((seed) => seed.address !== address),
+    known: fresh.known.filter((known) => known !== address)
   })
 }
 

@@ -35,7 +35,7 @@ export const receive = (
   const fresh = step.fresh
   if (from === step.self.nodeId && response.incarnation === step.self.incarnation) {
     // One of our seeds is this node itself.
-    Bootstrap.resolveSeed(step, Mesh.connectionOf(step, connection)?.dialled, from)
+    Bootstrap.dropSelfSeed(step, Mesh.connectionOf(step, connection)?.dialled)
     Mesh.close(step, connection, "this node has dialled itself")
     return "learned"
   }

@@ -7,6 +7,7 @@ import { Option } from "effect"
 import type { LeaveRequestPayload } from "../wire/MembershipMessages.ts"
 import { isActing, selfMember } from "./ClusterState.ts"
 import { incarnationOf, isVoter, masterByAge, memberOf, votersOf } from "./ClusterView.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -44,7 +45,14 @@ export const exitWhenSettled = (step: Step): boolean => {
   const joined = step.joined
   if (joined === undefined || step.state.leavingSinceMs === undefined || !joined.settled) return false
   if (selfMember(step.state, joined) !== undefined || !isActing(step.state, joined)) return false
-  const knows = step.state.policy.quorum(votersOf(joined.view.members), (voter) => {
+  const voters = votersOf(joined.view.members)
+  const isLost = (voter: Voter) => peerOf(joined, voter.nodeId)?.provenDead === voter.incarnation
+  // Nobody is left who could learn it.
+  if (voters.every(isLost)) {
+    stop(step)
+    return true
+  }
+  const knows = step.state.policy.quorum(voters, (voter) => {
     const report = peerOf(joined, voter.nodeId)?.report
     return report !== undefined && report.incarnation === voter.incarnation && report.settled >= joined.view.version
   })

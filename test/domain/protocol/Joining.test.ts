@@ -208,4 +208,26 @@ describe("joining", () => {
         #2 -> HEARTBEAT of n1 in view 2"
     `)
   })
+
+  it("a node whose id is in use elsewhere gives up; it does not take the other for itself and found alone", () => {
+    const second = new Transcript("n1", { seeds: ["n2"] }).tick()
+    for (let connection = 1; connection <= 8; connection++) {
+      second.dialled(connection, "n2")
+      second.receive(connection, {
+        type: "JOIN_RESPONSE",
+        accepted: false,
+        rejectReason: Option.some('node id "n1" is in use'),
+        rejectCode: Option.none(),
+        responderNodeId: Option.some("n1"),
+        membersView: Option.none(),
+        partitionAssignments: Option.none(),
+        incarnation: 77
+      })
+      second.closed(connection)
+      second.sleep(1000).tick()
+    }
+    expect(second.text()).toContain('node id \"n1\" is in use')
+    expect(second.text()).not.toContain("founds")
+    expect(second.text().toLowerCase()).toContain("stop")
+  })
 })
