@@ -2,7 +2,7 @@
  * The driver: one cell with the protocol state, one outbox that acts on commits in their order, and
  * three fibers that feed it (what the transport reports, the tick, the outbox itself).
  */
-import { Cause, Clock, Deferred, Effect, Layer, Queue, Random, Schedule } from "effect"
+import { Cause, Clock, Deferred, Effect, Fiber, Layer, Queue, Random, Schedule } from "effect"
 import { formatAddress } from "../domain/model/Address.ts"
 import type { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import type { NodeConfig } from "../domain/model/NodeConfig.ts"
@@ -146,10 +146,10 @@ export const layer = (
 
       yield* Effect.addFinalizer(() =>
         commit(transition(Leaving.begin)).pipe(
-          // Interruptible, or the timeout could not end the wait; a driver that failed has been reported already.
-          Effect.andThen(
-            Effect.exit(Effect.interruptible(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs)))
-          )
+          // In a fiber of its own: here the timeout could not end the wait, and an interruption of the scope's
+          // fiber would. A driver that failed has been reported already.
+          Effect.andThen(Effect.forkDetach(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs))),
+          Effect.flatMap(Fiber.await)
         )
       )
       return ClusterDriver.of({

@@ -2,7 +2,8 @@
  * The transport over TCP, on Effect's sockets for Node. Bounds are those of `TransportLimits`; the
  * work of one connection is in `tcp/Connection.ts`.
  */
-import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { Deferred, Effect, Exit, FiberSet, Layer, Option, Result } from "effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Socket from "effect/socket/Socket"

@@ -5,7 +5,7 @@
  */
 import { Result, Schema } from "effect"
 import { parseAddress } from "./Address.ts"
-import { InvalidConfig, require, type Requirement } from "./InvalidConfig.ts"
+import { InvalidConfig, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
 import { F64, Text, U32, U64 } from "./Scalars.ts"
 
 const schema = Schema.Struct({
@@ -57,7 +57,7 @@ const requirements: ReadonlyArray<Requirement<ClusterConfig>> = [
   },
   {
     field: "heartbeatIntervalMs",
-    holds: (c) => c.heartbeatIntervalMs >= 10 && c.heartbeatIntervalMs <= 60_000,
+    holds: (c) => isWholeIn(c.heartbeatIntervalMs, 10, 60_000),
     wanted: "10…60000 milliseconds"
   },
   {
@@ -67,29 +67,29 @@ const requirements: ReadonlyArray<Requirement<ClusterConfig>> = [
   },
   {
     field: "maxSampleSize",
-    holds: (c) => c.maxSampleSize >= 1 && c.maxSampleSize <= 100_000,
+    holds: (c) => isWholeIn(c.maxSampleSize, 1, 100_000),
     wanted: "1…100000 samples"
   },
-  { field: "minStdDevMs", holds: (c) => c.minStdDevMs <= 60_000, wanted: "0…60000 milliseconds" },
+  { field: "minStdDevMs", holds: (c) => isWholeIn(c.minStdDevMs, 0, 60_000), wanted: "0…60000 milliseconds" },
   {
     field: "maxNoHeartbeatMs",
-    holds: (c) => c.maxNoHeartbeatMs >= c.heartbeatIntervalMs && c.maxNoHeartbeatMs <= 86_400_000,
+    holds: (c) => isWholeIn(c.maxNoHeartbeatMs, c.heartbeatIntervalMs, 86_400_000),
     wanted: "at least heartbeatIntervalMs, at most a day (86400000 milliseconds)"
   },
   {
     field: "suspicionTimeoutMs",
-    holds: (c) => c.suspicionTimeoutMs >= c.heartbeatIntervalMs && c.suspicionTimeoutMs <= 86_400_000,
+    holds: (c) => isWholeIn(c.suspicionTimeoutMs, c.heartbeatIntervalMs, 86_400_000),
     wanted: "at least heartbeatIntervalMs, at most a day (86400000 milliseconds)"
   },
-  { field: "backupCount", holds: (c) => c.backupCount <= 15, wanted: "0…15 backups" },
+  { field: "backupCount", holds: (c) => isWholeIn(c.backupCount, 0, 15), wanted: "0…15 backups" },
   {
     field: "maxParallelMigrations",
-    holds: (c) => c.maxParallelMigrations >= 1 && c.maxParallelMigrations <= 1024,
+    holds: (c) => isWholeIn(c.maxParallelMigrations, 1, 1024),
     wanted: "1…1024 migrations"
   },
   {
     field: "splitBrainCheckIntervalMs",
-    holds: (c) => c.splitBrainCheckIntervalMs >= 100 && c.splitBrainCheckIntervalMs <= 86_400_000,
+    holds: (c) => isWholeIn(c.splitBrainCheckIntervalMs, 100, 86_400_000),
     wanted: "100…86400000 milliseconds"
   }
 ]

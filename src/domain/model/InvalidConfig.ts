@@ -18,6 +18,10 @@ export interface Requirement<Config> {
   readonly wanted: string
 }
 
+/** A whole number within bounds. */
+export const isWholeIn = (value: number, minimum: number, maximum: number): boolean =>
+  Number.isInteger(value) && value >= minimum && value <= maximum
+
 /** The configuration when all requirements hold, else the first that does not. */
 export const require = <Config>(
   config: Config,

@@ -3,7 +3,7 @@
  * listens, and the bounds within which it works.
  */
 import { Result, Schema } from "effect"
-import { InvalidConfig, require, type Requirement } from "./InvalidConfig.ts"
+import { InvalidConfig, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
 import { NodeId, Text, U16, U32, U64 } from "./Scalars.ts"
 import { defaultPartitionCount } from "./Partition.ts"
 
@@ -70,18 +70,28 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
     holds: (c) => !wildcardHosts.has(c.advertiseHost) && c.advertiseHost.length <= 255,
     wanted: "a host that other nodes can dial (not a wildcard address)"
   },
+  { field: "clusterPort", holds: (c) => isWholeIn(c.clusterPort, 0, 65_535), wanted: "a port, or 0 for any free one" },
+  { field: "clientPort", holds: (c) => isWholeIn(c.clientPort, 0, 65_535), wanted: "a port of 0…65535" },
   {
     field: "partitionCount",
-    holds: (c) => c.partitionCount >= 1 && c.partitionCount <= 2 ** 20,
+    holds: (c) => isWholeIn(c.partitionCount, 1, 2 ** 20),
     wanted: "1…1048576 partitions"
   },
-  { field: "maxMembers", holds: (c) => c.maxMembers >= 1 && c.maxMembers <= 10_000, wanted: "1…10000 members" },
-  { field: "joinTimeoutMs", holds: (c) => c.joinTimeoutMs >= 1000, wanted: "at least 1000 milliseconds" },
-  { field: "leaveTimeoutMs", holds: (c) => c.leaveTimeoutMs >= 1000, wanted: "at least 1000 milliseconds" },
-  { field: "redialMinMs", holds: (c) => c.redialMinMs >= 1, wanted: "at least 1 millisecond" },
+  { field: "maxMembers", holds: (c) => isWholeIn(c.maxMembers, 1, 10_000), wanted: "1…10000 members" },
+  {
+    field: "joinTimeoutMs",
+    holds: (c) => isWholeIn(c.joinTimeoutMs, 1000, Number.MAX_SAFE_INTEGER),
+    wanted: "at least 1000 milliseconds"
+  },
+  {
+    field: "leaveTimeoutMs",
+    holds: (c) => isWholeIn(c.leaveTimeoutMs, 1000, Number.MAX_SAFE_INTEGER),
+    wanted: "at least 1000 milliseconds"
+  },
+  { field: "redialMinMs", holds: (c) => isWholeIn(c.redialMinMs, 1, 600_000), wanted: "1…600000 milliseconds" },
   {
     field: "redialMaxMs",
-    holds: (c) => c.redialMaxMs >= c.redialMinMs && c.redialMaxMs <= 600_000,
+    holds: (c) => isWholeIn(c.redialMaxMs, c.redialMinMs, 600_000),
     wanted: "at least redialMinMs, at most 600000 milliseconds"
   }
 ]
