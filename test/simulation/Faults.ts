@@ -214,3 +214,28 @@ export const strike = (fleet: Fleet, calm: boolean): void => {
   fleet.story.push(`${(fleet.world.nowMs / 1000).toFixed(1)} ${fault[1]} ${victim.id}`)
   fault[2](fleet, victim)
 }
+
+/** Strikes at whoever decides, at the moment of deciding or shortly after. */
+export const ambush = (fleet: Fleet, share: number): ((proposer: VirtualProcess) => void) => {
+  let lastMs = 0
+  return (proposer) => {
+    const { world, random } = fleet
+    if (fleet.isHealed || world.nowMs < 4000 || world.nowMs - lastMs < 1500 || !random.chance(share)) return
+    lastMs = world.nowMs
+    fleet.story.push(`${(world.nowMs / 1000).toFixed(1)} ambush at ${proposer.id}`)
+    const delayMs = random.chance(0.5) ? 0 : random.between(0, 2 * world.network.delay.maxMs)
+    const kind = random.pick(["partition", "freeze", "freeze", "kill", "bystander"])
+    fleet.later(delayMs, () => {
+      if (fleet.isHealed) return
+      if (kind === "partition") fleet.partition()
+      else if (kind === "bystander") freezeSomeone(fleet)
+      else if (proposer.isAlive && kind === "kill") fleet.kill(proposer)
+      else if (proposer.isAlive) fleet.freeze(proposer)
+    })
+  }
+}
+
+const freezeSomeone = (fleet: Fleet): void => {
+  const victim = fleet.victim()
+  if (victim !== undefined) fleet.freeze(victim)
+}

@@ -34,6 +34,8 @@ const processKey = (voter: { readonly nodeId: string; readonly incarnation: numb
 export class Safety implements Observer {
   readonly views = new Map<string, KnownView>()
   readonly contacts: Contacts
+  /** Told of every view that a master makes. */
+  onProposal: ((proposer: VirtualProcess) => void) | undefined
   private readonly world: VirtualCluster
   private readonly actors = new Map<string, string>()
   private readonly viewVersions = new Map<VirtualProcess, number>()
@@ -92,6 +94,7 @@ export class Safety implements Observer {
     if (same === undefined) {
       this.views.set(key, { view, content, isSettled: false })
       this.proposed(process, view)
+      this.onProposal?.(process)
     } else if (same.content !== content) {
       this.fail(`two contents of view ${key}: ${same.content} / ${content}`)
     }

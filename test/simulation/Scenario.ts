@@ -2,7 +2,7 @@
  * One run from one number: nodes start, things go wrong, the network heals, and the cluster has to find
  * itself again. Safety is checked at every step, convergence at the end.
  */
-import { strike, Fleet } from "./Faults.ts"
+import { ambush, strike, Fleet } from "./Faults.ts"
 import { convergenceFault, sidesOf } from "./Liveness.ts"
 import { random, type Random } from "./Random.ts"
 import { Safety, Violation } from "./Safety.ts"
@@ -127,7 +127,7 @@ const converge = (fleet: Fleet, safety: Safety): number => {
 export const scenario = (seed: number, options: ScenarioOptions = {}): Outcome => {
   const choose = random(seed * 2 + 1)
   const calm = options.calm ?? choose.chance(0.35)
-  const delay = choose.chance(0.7) ? { minMs: 0.2, maxMs: 3 } : { minMs: 5, maxMs: choose.pick([60, 300]) }
+  const delay = choose.chance(0.7) ? { minMs: 0.2, maxMs: 3 } : { minMs: 5, maxMs: choose.pick([60, 300, 900]) }
   const world = new VirtualCluster({ seed: seed * 2, delay, skewedClocks: true, logs: options.logs === true })
   const safety = new Safety(world)
   world.observer = safety
@@ -139,6 +139,7 @@ export const scenario = (seed: number, options: ScenarioOptions = {}): Outcome =
     const strikes = choose.below(7)
     const beginMs = choose.chance(0.15) ? 0 : 7000
     for (let i = 0; i < strikes; i++) fleet.later(beginMs + choose.between(0, 30_000), () => strike(fleet, calm))
+    if (!calm && choose.chance(0.3)) safety.onProposal = ambush(fleet, choose.between(0.02, 0.2))
     world.run(beginMs + 32_000)
     heal(fleet)
     healMs = converge(fleet, safety)
