@@ -14,7 +14,7 @@ import type { FoundingSeeds, Seed, ViewBase } from "../wire/Extensions.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
 import { adopt } from "./Adoption.ts"
-import { maxFreshNodes, maxKnownAddresses } from "./Bounds.ts"
+import { maxFreshNodes, maxKnownAddresses, maxOpeningListBytes, withinBytes } from "./Bounds.ts"
 import type { Fresh, FreshNode } from "./ClusterState.ts"
 import type { ClusterView } from "./ClusterView.ts"
 import { foundingLineage } from "./Joining.ts"
@@ -32,7 +32,8 @@ const bootstrapFields = (step: Step, fresh: Fresh) => ({
   incarnation: step.self.incarnation,
   lastVersion: step.state.lastVersion,
   seeds: fresh.seeds,
-  known: fresh.known,
+  // A join request opens connections, and an opening frame is small.
+  known: withinBytes(fresh.known, maxOpeningListBytes),
   promise: fresh.promise.term,
   promisedTo: fresh.promise.to,
   noFound: fresh.formerVoters.length > 0

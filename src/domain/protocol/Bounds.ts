@@ -12,3 +12,13 @@ export const maxConnectionsPerNode = 4
 export const maxDials = 256
 /** Nodes outside the view whose last repair is remembered; further ones get no repair for now. */
 export const maxStrangers = 64
+
+/** UTF-8 bytes of a list in a frame that opens a connection (4 KiB in all); what does not fit is left out. */
+export const maxOpeningListBytes = 1024
+
+/** As many of the texts, from the first, as fit into `maxBytes` of UTF-8 with their headers, at worst. */
+export const withinBytes = (texts: ReadonlyArray<string>, maxBytes: number): ReadonlyArray<string> => {
+  let bytes = 0
+  const end = texts.findIndex((text) => (bytes += 3 * text.length + 3) > maxBytes)
+  return end < 0 ? texts : texts.slice(0, end)
+}

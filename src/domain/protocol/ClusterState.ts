@@ -36,6 +36,8 @@ export interface Report {
   readonly promise: Promise
   readonly suspected: ReadonlyArray<NodeId>
   readonly tableVersion: number
+  /** A peer that knows only the reference's fields cannot promise: it is heard, and its vote does not count. */
+  readonly votes: boolean
   readonly atMs: number
 }
 

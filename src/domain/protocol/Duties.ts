@@ -21,7 +21,7 @@ const joiningMember = (nodeId: string, join: QueuedJoin, joinVersion: number): M
   clusterPort: join.clusterPort,
   state: "joining",
   joinVersion,
-  incarnation: join.voter.incarnation,
+  ...(join.voter.incarnation === 0 ? {} : { incarnation: join.voter.incarnation }),
   ...(join.zone === undefined ? {} : { zone: join.zone })
 })
 

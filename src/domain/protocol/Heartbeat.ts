@@ -4,6 +4,7 @@
  */
 import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
+import { maxOpeningListBytes, withinBytes } from "./Bounds.ts"
 import type { Joined } from "./ClusterState.ts"
 import * as Mesh from "./Mesh.ts"
 import type { Step } from "./Transition.ts"
@@ -20,6 +21,15 @@ export const heartbeat = (step: Step, joined: Joined): ClusterMessageOf<"HEARTBE
   promise: joined.promise.term,
   promisedTo: joined.promise.to,
   tableVersion: joined.table.version
+})
+
+/**
+ * The heartbeat that opens a connection. Its list of suspects may be cut short, because an opening
+ * frame is small; the next regular one brings the rest.
+ */
+export const opening = (step: Step, joined: Joined): ClusterMessageOf<"HEARTBEAT"> => ({
+  ...heartbeat(step, joined),
+  suspectedNodes: withinBytes(joined.suspected, maxOpeningListBytes)
 })
 
 /** Whom a joined node talks to: all members that are not dead, and while its view is unsettled the base voters. */

@@ -18,17 +18,26 @@ import { expelIfOut } from "./ViewUpdate.ts"
 
 export type HeartbeatOutcome = "heard" | "notJoined" | "foreignLineage" | "notInView" | "stale"
 
-const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => ({
-  incarnation: heartbeat.incarnation ?? 0,
-  lineage: heartbeat.lineage ?? "",
-  version: heartbeat.membersViewVersion,
-  settled: heartbeat.settled ?? 0,
-  promise: { term: heartbeat.promise ?? 0, to: heartbeat.promisedTo ?? "" },
-  // Nobody can suspect more nodes than there are members.
-  suspected: heartbeat.suspectedNodes.slice(0, joined.view.members.length),
-  tableVersion: heartbeat.tableVersion ?? 0,
-  atMs: step.nowMs
-})
+const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
+  const report = {
+    incarnation: heartbeat.incarnation ?? 0,
+    lineage: heartbeat.lineage ?? "",
+    version: heartbeat.membersViewVersion,
+    settled: heartbeat.settled ?? 0,
+    promise: { term: heartbeat.promise ?? 0, to: heartbeat.promisedTo ?? "" },
+    // Nobody can suspect more nodes than there are members.
+    suspected: heartbeat.suspectedNodes.slice(0, joined.view.members.length),
+    tableVersion: heartbeat.tableVersion ?? 0,
+    votes: true,
+    atMs: step.nowMs
+  }
+  const isReference =
+    report.lineage === "" && hasSay(joined.view, joined.settled, { nodeId: heartbeat.senderId, incarnation: 0 })
+  if (!isReference) return report
+  // It takes every view for settled, and counts its own versions of what it has seen happen.
+  const { lineage, version } = joined.view
+  return { ...report, lineage, settled: joined.settled ? version : 0, tableVersion: joined.table.version, votes: false }
+}
 
 // Reports over an old connection may arrive late; what a process says only ever rises.
 const isStale = (joined: Joined, nodeId: string, report: Report): boolean => {

@@ -14,7 +14,7 @@ export const accepted = (step: Step, id: ConnectionId): void => Mesh.accepted(st
 /** A dial succeeded: open with the frame that says who this is. */
 export const dialled = (step: Step, id: ConnectionId, address: string): void => {
   Mesh.dialled(step, id, address)
-  if (step.joined !== undefined) Mesh.reply(step, id, Heartbeat.heartbeat(step, step.joined))
+  if (step.joined !== undefined) Mesh.reply(step, id, Heartbeat.opening(step, step.joined))
   else if (step.fresh !== undefined) Mesh.reply(step, id, Bootstrap.joinRequest(step, step.fresh))
 }
 

@@ -68,6 +68,7 @@ export const tryWin = (step: Step): void => {
     // A voter that holds a newer view must not help an older one to win.
     return (
       report !== undefined &&
+      report.votes &&
       report.promise.term === term &&
       report.promise.to === step.self.nodeId &&
       report.version <= joined.view.version

@@ -75,7 +75,10 @@ const acknowledges = (step: Step, joined: Joined, voter: Voter): boolean => {
   if (voter.nodeId === step.self.nodeId) return voter.incarnation === step.self.incarnation
   const report = reportOf(joined, voter)
   return (
-    report !== undefined && report.version === joined.view.version && report.promise.term <= termOf(joined.view.version)
+    report !== undefined &&
+    report.votes &&
+    report.version === joined.view.version &&
+    report.promise.term <= termOf(joined.view.version)
   )
 }
 

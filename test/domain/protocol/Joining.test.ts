@@ -196,12 +196,12 @@ describe("joining", () => {
       0 #2 <- JOIN_REQUEST of n2
         #2 is identified
         forget the heartbeats of n2
-        publish MemberAdded n2@0 joining (n2 joins)
+        publish MemberAdded n2 joining (n2 joins)
         note: view 2 settled: n2 joins
         #2 -> JOIN_RESPONSE of n1: accepted, view 2 [n1 active, n2 joining]
         publish PartitionTableUpdated 1
         #2 -> PARTITION_TABLE_UPDATE 1 {n1 n1 n1 n1}
-        = master of view 2 of n1.1000 settled [n1@1000 active, n2@0 joining], table 1
+        = master of view 2 of n1.1000 settled [n1@1000 active, n2 joining], table 1
       250 tick
         #2 -> HEARTBEAT of n1 in view 2
       1000 tick
@@ -229,5 +229,29 @@ describe("joining", () => {
     const text = second.text()
     expect(text).toContain('stop: REFUSED by n1: node id "n1" is in use')
     expect(text).not.toContain("founds")
+  })
+
+  it("a peer of the reference lives in the cluster: heard by its bare heartbeats, sent no extension, given no vote", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2"))
+    n1.text()
+    for (let now = 1000; now <= 30_000; now += 1000) {
+      n1.until(now)
+      const { view } = n1.joined
+      n1.receive(2, {
+        type: "HEARTBEAT",
+        senderId: "n2",
+        timestampMs: 0,
+        membersViewVersion: view.version,
+        suspectedNodes: []
+      })
+    }
+    expect(n1.joined.view.members.map((member) => member.state)).toEqual(["active", "active"])
+    const sent = n1
+      .text()
+      .split("\n")
+      .filter((line) => line.includes("#2 ->"))
+    expect(sent.filter((line) => line.includes("n1.1000"))).toEqual([])
+    expect(sent.filter((line) => line.includes("PARTITION_TABLE_UPDATE"))).toHaveLength(1)
+    expect([...n1.joined.peers].map(([, peer]) => peer.report?.votes)).toEqual([false])
   })
 })

@@ -61,8 +61,10 @@ describe("the mesh", () => {
     `)
   })
 
-  it("a refused redial proves the death of the process, and it is dead at once", () => {
-    expect(masterOf("n1", ["n2", "n3"]).closed(2).refused("n2").text()).toMatchInlineSnapshot(`
+  it("a refused redial proves the death of the process: when another does not hear it either, it is dead at once", () => {
+    const n1 = masterOf("n1", ["n2", "n3"]).closed(2).refused("n2")
+    n1.receive(3, heartbeat("n3", n1, { suspectedNodes: ["n2"] }))
+    expect(n1.text()).toMatchInlineSnapshot(`
       "0 #2 ended
         dial 127.0.0.1:9002
       0 n2 refuses connections
@@ -71,7 +73,18 @@ describe("the mesh", () => {
         publish MemberUpdated n2@2000 suspect (n2 is suspect)
         note: view 6 settled: n2 is suspect
         #3 -> MEMBERS_UPDATE view 6 of n1.1000 settled [n1@1000 active, n2@2000 suspect, n3@3000 active]
-        = master of view 6 of n1.1000 settled [n1@1000 active, n2@2000 suspect, n3@3000 active], table 3, suspects n2"
+        = master of view 6 of n1.1000 settled [n1@1000 active, n2@2000 suspect, n3@3000 active], table 3, suspects n2
+      0 #3 <- HEARTBEAT of n3@3000 in view 6 of n1.1000 settled, table 3, suspects n2
+        publish MemberUpdated n2@2000 dead (n2 is dead (proven))
+        note: view 7 settled: n2 is dead (proven)
+        #3 -> MEMBERS_UPDATE view 7 of n1.1000 settled [n1@1000 active, n2@2000 dead, n3@3000 active]
+        publish PartitionMoved 3 from n2 to n1
+        publish PartitionTableUpdated 4
+        #3 -> PARTITION_TABLE_UPDATE 4 of n1.1000 {n1+n3 n1 n3 n1}
+        publish PartitionMoved 3 from n1 to n3
+        publish PartitionTableUpdated 5
+        #3 -> PARTITION_TABLE_UPDATE 5 of n1.1000 {n1+n3 n1+n3 n3+n1 n3+n1}
+        = master of view 7 of n1.1000 settled [n1@1000 active, n2@2000 dead, n3@3000 active], table 5, suspects n2"
     `)
   })
 

@@ -91,12 +91,15 @@ describe("the partition table", () => {
 
   it("the partitions of a dead member are promoted at once, and missing backups filled", () => {
     const n1 = masterOf("n1", ["n2", "n3"]).closed(2).refused("n2")
-    n1.until(250)
+    n1.receive(3, heartbeat("n3", n1, { suspectedNodes: ["n2"] }))
     const tables = n1
       .text()
       .split("\n")
       .filter((line) => line.includes("#3 -> PARTITION_TABLE_UPDATE"))
-    expect(tables.join("\n")).toMatchInlineSnapshot(`""`)
+    expect(tables.join("\n")).toMatchInlineSnapshot(`
+      "  #3 -> PARTITION_TABLE_UPDATE 4 of n1.1000 {n1+n3 n1 n3 n1}
+        #3 -> PARTITION_TABLE_UPDATE 5 of n1.1000 {n1+n3 n1+n3 n3+n1 n3+n1}"
+    `)
   })
 
   it("a partition none of whose replicas survives is reported as lost, and given to someone", () => {
