@@ -49,7 +49,15 @@ const defaults: ClusterConfig = {
   splitBrainCheckIntervalMs: 30_000
 }
 
+/** Seeds that a node may be given: all of them travel in every join request. */
+export const maxSeeds = 32
+
 const requirements: ReadonlyArray<Requirement<ClusterConfig>> = [
+  {
+    field: "seedAddresses",
+    holds: (c) => c.seedAddresses.length <= maxSeeds,
+    wanted: `at most ${maxSeeds} addresses; a few nodes that are usually up are enough`
+  },
   {
     field: "seedAddresses",
     holds: (c) => c.seedAddresses.every((address) => Result.isSuccess(parseAddress(address))),

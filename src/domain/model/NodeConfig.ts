@@ -73,6 +73,11 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   { field: "clusterPort", holds: (c) => isWholeIn(c.clusterPort, 0, 65_535), wanted: "a port, or 0 for any free one" },
   { field: "clientPort", holds: (c) => isWholeIn(c.clientPort, 0, 65_535), wanted: "a port of 0…65535" },
   {
+    field: "zone",
+    holds: (c) => c.zone === undefined || (c.zone.length >= 1 && c.zone.length <= 255),
+    wanted: "a name of 1…255 characters"
+  },
+  {
     field: "partitionCount",
     holds: (c) => isWholeIn(c.partitionCount, 1, 2 ** 20),
     wanted: "1…1048576 partitions"
@@ -96,7 +101,15 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   }
 ]
 
+const isToken = (token: string | undefined): boolean => token === undefined || (token !== "" && token.length <= 255)
+
 /** The configuration itself, or the first setting with which no node can work. */
-const validate = (config: NodeConfig): Result.Result<NodeConfig, InvalidConfig> => require(config, requirements)
+const validate = (config: NodeConfig): Result.Result<NodeConfig, InvalidConfig> =>
+  isToken(config.authToken)
+    ? require(config, requirements)
+    : // Without its value: a secret must not reach a log.
+      Result.fail(
+        new InvalidConfig({ field: "authToken", value: "empty or too long", wanted: "a secret of 1…255 characters" })
+      )
 
 export const NodeConfig = Object.assign(schema, { defaults, of: make, validate })
