@@ -154,6 +154,33 @@ describe("a cluster in memory", () => {
     )
   )
 
+  it.effect("a program that is interrupted leaves in good order too", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes, network } = yield* three
+        const fourth = TestCluster.node(network, { nodeId: "n4", clusterPort: 9004, config: { seedAddresses: seeds } })
+        const causes: Array<string> = []
+        yield* Effect.forkChild(
+          Context.get(nodes[0], ClusterService).subscribeChanges.pipe(
+            Stream.runForEach((change) =>
+              Effect.sync(() => {
+                if (change._tag === "MemberUpdated" || change._tag === "MemberRemoved") {
+                  causes.push(`${change.member.nodeId}: ${change.cause}`)
+                }
+              })
+            )
+          )
+        )
+        const program = yield* Effect.forkChild(Effect.provide(Effect.never, fourth))
+        yield* until(holds(nodes[0], ["n1", "n2", "n3", "n4"]))
+        yield* Fiber.interrupt(program)
+        yield* until(holds(nodes[0], ["n1", "n2", "n3"]))
+        assert.include(causes.join(), "n4: n4 leaves")
+        assert.notInclude(causes.join(), "dead")
+      })
+    )
+  )
+
   it.effect("a node of another cluster id is refused with a hint", () =>
     inVirtualTime(
       Effect.gen(function* () {
