@@ -1,6 +1,5 @@
 /** Taking a view, learning that it is settled, and dropping out of it. */
 import { type Equivalence, HashMap, Option, Schema } from "effect"
-import { formatAddress } from "../model/Address.ts"
 import type { ClusterChange } from "../model/ClusterChange.ts"
 import { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
@@ -126,7 +125,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
   }
   step.note(`rejoining: ${why}`, "warn")
   for (const nodeId of HashMap.keys(joined.peers)) step.forgetDetector(nodeId)
-  const own = formatAddress(step.state.node.advertiseHost, step.state.node.clusterPort)
+  const own = Mesh.ownAddress(step)
   const seeds = step.state.config.seedAddresses.filter((address) => address !== own).map((address) => ({ address }))
   const fresh = freshPhase(step.nowMs, seeds)
   const others = joined.view.members.map(Mesh.addressOf).filter((address) => address !== own)

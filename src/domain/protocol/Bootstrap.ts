@@ -1,32 +1,18 @@
 /**
- * A fresh node looks for a cluster, and founds one with others when there is none.
- *
- * Fresh nodes exchange `JOIN_REQUEST`s with their seeds and with every address they hear of. The
- * lowest id among those heard lately is the candidate; the others promise it a founding round. It
- * founds with a group in which each member finds a strict majority of its own configured seeds plus
- * itself, so that two halves of a cut seed list cannot both found. No seeds: it founds alone.
+ * A fresh node looks for a cluster: it exchanges `JOIN_REQUEST`s with its seeds and with every address
+ * that it hears of, follows whoever answers for a live cluster, and founds one (see `Founding`) when
+ * there is none.
  */
 import { Option } from "effect"
 import { formatAddress } from "../model/Address.ts"
-import { compareCodePoints } from "../model/CodePointOrder.ts"
-import type { MemberInfo } from "../model/MemberInfo.ts"
-import type { FoundingSeeds, Seed, ViewBase } from "../wire/Extensions.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
-import { adopt } from "./Adoption.ts"
 import { maxFreshNodes, maxKnownAddresses, maxOpeningListBytes, withinBytes } from "./Bounds.ts"
 import type { Fresh, FreshNode } from "./ClusterState.ts"
-import type { ClusterView } from "./ClusterView.ts"
-import { foundingLineage } from "./Joining.ts"
+import { candidates, tryFound } from "./Founding.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
-import { foundingQuorum } from "./Quorum.ts"
-import { announceSettled, trySettle, welcome } from "./Settlement.ts"
 import type { Step } from "./Transition.ts"
-import { nextVersion, termOf } from "./Version.ts"
-
-export const ownAddress = (step: Step): string =>
-  formatAddress(step.state.node.advertiseHost, step.state.node.clusterPort)
 
 const bootstrapFields = (step: Step, fresh: Fresh) => ({
   incarnation: step.self.incarnation,
@@ -71,7 +57,7 @@ export const notMasterYet = (step: Step, fresh: Fresh): ClusterMessageOf<"JOIN_R
 export const learnAddresses = (step: Step, addresses: ReadonlyArray<string>): void => {
   const fresh = step.fresh
   if (fresh === undefined) return
-  const own = ownAddress(step)
+  const own = Mesh.ownAddress(step)
   const news = [...new Set(addresses)].filter((address) => address !== own && !fresh.known.includes(address))
   if (news.length === 0) return
   step.setFresh({ known: [...fresh.known, ...news].slice(0, maxKnownAddresses), nextJoinAtMs: step.nowMs })
@@ -143,115 +129,6 @@ const dropReplacedFormerVoters = (step: Step, nodeId: string, incarnation: numbe
   step.setFresh({ formerVoters: possible ? alive : [] })
 }
 
-/** Fresh nodes that are present and may found, this one included, lowest id first. */
-const candidates = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
-  const present = [...fresh.heard].filter(
-    ([, node]) => !node.noFound && step.nowMs - node.heardAtMs < step.timing.freshPresentMs
-  )
-  return [step.self.nodeId, ...present.map(([nodeId]) => nodeId)].toSorted(compareCodePoints)
-}
-
-// ---- founding ---------------------------------------------------------------------------------
-
-const foundingBase = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ViewBase => {
-  const addressOf = new Map([...fresh.heard].map(([nodeId, node]) => [node.address, nodeId]))
-  addressOf.set(ownAddress(step), step.self.nodeId)
-  const seedsOf = (nodeId: string): FoundingSeeds => {
-    const seeds: ReadonlyArray<Seed> =
-      nodeId === step.self.nodeId ? fresh.seeds : (fresh.heard.get(nodeId)?.seeds ?? [])
-    // Several addresses may lead to one node: it counts once.
-    const ids = new Set(seeds.map((seed) => seed.nodeId ?? addressOf.get(seed.address) ?? seed.address))
-    ids.delete(nodeId)
-    return { present: [...ids].filter((id) => group.includes(id)), configured: ids.size }
-  }
-  return {
-    voters: group.map((nodeId) => ({
-      nodeId,
-      incarnation: nodeId === step.self.nodeId ? step.self.incarnation : (fresh.heard.get(nodeId)?.incarnation ?? 0)
-    })),
-    founding: group.map(seedsOf)
-  }
-}
-
-/** The part of these nodes that may found together. */
-const foundingGroup = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ReadonlyArray<string> =>
-  foundingQuorum(foundingBase(step, fresh, group), () => true).map((voter) => voter.nodeId)
-
-const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ClusterView => {
-  let last = step.state.lastVersion
-  for (const nodeId of group) last = Math.max(last, fresh.heard.get(nodeId)?.lastVersion ?? 0)
-  // Nobody has held a view: version 1 of term 0, exactly as the reference founds.
-  const version = last === 0 ? 1 : nextVersion(last, termOf(last) + 1)
-  const joinVersion = last === 0 ? 0 : version
-  const members = group.map((nodeId): MemberInfo => {
-    const heard = fresh.heard.get(nodeId)
-    const zone = heard === undefined ? step.state.node.zone : heard.zone
-    return {
-      nodeId,
-      host: heard?.host ?? step.state.node.advertiseHost,
-      clientPort: heard?.clientPort ?? step.state.node.clientPort,
-      clusterPort: heard?.clusterPort ?? step.state.node.clusterPort,
-      state: "active",
-      joinVersion,
-      incarnation: heard?.incarnation ?? step.self.incarnation,
-      ...(zone === undefined ? {} : { zone })
-    }
-  })
-  return {
-    lineage: foundingLineage(step.self.nodeId, step.self.incarnation),
-    version,
-    parent: { lineage: "", version: 0 },
-    ancestors: [],
-    members,
-    base: foundingBase(step, fresh, group)
-  }
-}
-
-const tryFound = (step: Step, fresh: Fresh): void => {
-  if (step.nowMs - fresh.liveClusterAtMs < step.timing.liveClusterMs || fresh.formerVoters.length > 0) return
-  const present = candidates(step, fresh)
-  if (present[0] !== step.self.nodeId) return
-  if (fresh.seeds.length > 0 && step.nowMs - fresh.sinceMs < step.timing.candidacyMs) return
-  if (!foundingGroup(step, fresh, present).includes(step.self.nodeId)) return
-
-  const inRound = fresh.promise.to === step.self.nodeId && step.nowMs - fresh.claimedAtMs < step.timing.foundingRoundMs
-  if (!inRound) {
-    let term = fresh.promise.term
-    for (const node of fresh.heard.values()) term = Math.max(term, node.promise.term)
-    step.setFresh({
-      promise: { term: term + 1, to: step.self.nodeId },
-      claimedAtMs: step.nowMs,
-      nextJoinAtMs: step.nowMs
-    })
-    if (present.length > 1) return askAll(step)
-  }
-  found(step, present)
-}
-
-const found = (step: Step, present: ReadonlyArray<string>): void => {
-  const fresh = step.fresh
-  if (fresh === undefined) return
-  const promised = present.filter((nodeId) => {
-    const promise = nodeId === step.self.nodeId ? fresh.promise : fresh.heard.get(nodeId)?.promise
-    return promise?.to === step.self.nodeId && promise.term === fresh.promise.term
-  })
-  if (promised.length < present.length && step.nowMs - fresh.claimedAtMs < step.timing.promiseWaitMs) return
-  const group = foundingGroup(step, fresh, promised)
-  if (!group.includes(step.self.nodeId)) return
-  const round = fresh.promise.term
-  const view = founded(step, fresh, group)
-  adopt(step, view, false, `founded by ${group.join(", ")}`)
-  const term = termOf(view.version)
-  step.setJoined({ promise: { term, to: step.self.nodeId }, ownTerm: term, founder: true, foundingRound: round })
-  const joined = step.joined
-  if (joined === undefined) return
-  step.note(`founds a cluster with ${group.join(", ")}`)
-  for (const nodeId of group) {
-    if (nodeId !== step.self.nodeId) Mesh.sendTo(step, nodeId, welcome(step, joined, round))
-  }
-  if (trySettle(step, `founded by ${group.join(", ")}`)) announceSettled(step)
-}
-
 // ---- asking -----------------------------------------------------------------------------------
 
 const ask = (step: Step, fresh: Fresh, address: string): void => {
@@ -280,7 +157,7 @@ const askAll = (step: Step): void => {
 /** A node answers for a live cluster: ask there, at once and then first. */
 export const aim = (step: Step, address: string): void => {
   const fresh = step.fresh
-  if (fresh === undefined || address === ownAddress(step)) return
+  if (fresh === undefined || address === Mesh.ownAddress(step)) return
   step.setFresh({ liveClusterAtMs: step.nowMs })
   if (fresh.target?.address === address && step.nowMs - fresh.target.sinceMs < 2 * step.timing.joinIntervalMs) return
   step.setFresh({ target: { address, sinceMs: step.nowMs } })
@@ -331,5 +208,5 @@ export const tick = (step: Step): void => {
     step.setFresh({ formerVoters: [] })
   }
   const now = step.fresh
-  if (now !== undefined) tryFound(step, now)
+  if (now !== undefined && tryFound(step, now)) askAll(step)
 }

@@ -24,6 +24,9 @@ export const isLinked = (step: Step, nodeId: NodeId): boolean => (step.state.mes
 export const addressOf = (member: Pick<MemberInfo, "host" | "clusterPort">): string =>
   formatAddress(member.host, member.clusterPort)
 
+export const ownAddress = (step: Step): string =>
+  formatAddress(step.state.node.advertiseHost, step.state.node.clusterPort)
+
 /** The member that lives at an address: of several the newest, which has taken it over. */
 export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined => {
   let resident: MemberInfo | undefined

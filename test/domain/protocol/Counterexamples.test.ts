@@ -161,16 +161,16 @@ describe("counterexamples to simpler designs", () => {
   })
 })
 
-describe("a cold start", () => {
-  const startAll = (count: number, seedsOf: (index: number) => ReadonlyArray<string>): VirtualCluster => {
-    const world = new VirtualCluster({ delay: { minMs: 0.2, maxMs: 3 } })
-    world.observer = new Safety(world)
-    for (const [index, id] of ids(count).entries()) {
-      world.start(id, { seeds: seedsOf(index).map(addressOf), node: { partitionCount: 12, joinTimeoutMs: 10_000 } })
-    }
-    return world
+const startAll = (count: number, seedsOf: (index: number) => ReadonlyArray<string>): VirtualCluster => {
+  const world = new VirtualCluster({ delay: { minMs: 0.2, maxMs: 3 } })
+  world.observer = new Safety(world)
+  for (const [index, id] of ids(count).entries()) {
+    world.start(id, { seeds: seedsOf(index).map(addressOf), node: { partitionCount: 12, joinTimeoutMs: 10_000 } })
   }
+  return world
+}
 
+describe("a cold start", () => {
   it("of four nodes at once with equal seeds ends in one cluster within three seconds", () => {
     const world = startAll(4, () => ids(4))
     const ms = converge(world, 10_000)
