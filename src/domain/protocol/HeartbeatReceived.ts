@@ -19,6 +19,8 @@ import { expelIfOut } from "./ViewUpdate.ts"
 export type HeartbeatOutcome = "heard" | "notJoined" | "foreignLineage" | "notInView" | "stale"
 
 const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
+  const { suspectedNodes } = heartbeat
+  const mostSuspects = joined.view.members.length
   const report = {
     incarnation: heartbeat.incarnation ?? 0,
     lineage: heartbeat.lineage ?? "",
@@ -26,7 +28,7 @@ const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Re
     settled: heartbeat.settled ?? 0,
     promise: { term: heartbeat.promise ?? 0, to: heartbeat.promisedTo ?? "" },
     // Nobody can suspect more nodes than there are members.
-    suspected: heartbeat.suspectedNodes.slice(0, joined.view.members.length),
+    suspected: suspectedNodes.length > mostSuspects ? suspectedNodes.slice(0, mostSuspects) : suspectedNodes,
     tableVersion: heartbeat.tableVersion ?? 0,
     votes: true,
     atMs: step.nowMs
