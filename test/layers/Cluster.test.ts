@@ -161,7 +161,7 @@ describe("a cluster in memory", () => {
         const fourth = TestCluster.node(network, { nodeId: "n4", clusterPort: 9004, config: { seedAddresses: seeds } })
         const causes: Array<string> = []
         yield* Effect.forkChild(
-          Context.get(nodes[0], ClusterService).subscribeChanges.pipe(
+          Context.get(nodes[2], ClusterService).subscribeChanges.pipe(
             Stream.runForEach((change) =>
               Effect.sync(() => {
                 if (change._tag === "MemberUpdated" || change._tag === "MemberRemoved") {
@@ -174,8 +174,8 @@ describe("a cluster in memory", () => {
         const program = yield* Effect.forkChild(Effect.provide(Effect.never, fourth))
         yield* until(holds(nodes[0], ["n1", "n2", "n3", "n4"]))
         yield* Fiber.interrupt(program)
-        yield* until(holds(nodes[0], ["n1", "n2", "n3"]))
-        assert.include(causes.join(), "n4: n4 leaves")
+        yield* until(holds(nodes[2], ["n1", "n2", "n3"]))
+        assert.include(causes.join(), "n4: n4 leaves", "a follower knows the master's cause")
         assert.notInclude(causes.join(), "dead")
       })
     )

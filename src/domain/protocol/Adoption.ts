@@ -35,11 +35,11 @@ export const changesBetween = (
 }
 
 /** Whoever waited for it may act on the view from now on; subscribers hear of it. */
-export const markSettled = (step: Step, cause: string): void => {
+export const markSettled = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined || joined.settled) return
   step.setJoined({ settled: true, founder: false })
-  const { members, version } = joined.view
+  const { cause, members, version } = joined.view
   const masterId = masterByAge(joined.view)?.nodeId
   const changes = [...changesBetween(step.state.published.members, members, cause)]
   if (masterId !== step.state.published.masterId) {
@@ -69,7 +69,7 @@ const peersFor = (step: Step, view: ClusterView, before: HashMap.HashMap<NodeId,
  * Makes `view` this node's view. The promise is kept within a lineage when it is for a higher term;
  * the acting master keeps its desk (`keepDesk`) when the view is its own proposal.
  */
-export const adopt = (step: Step, view: ClusterView, settled: boolean, cause: string, keepDesk = false): void => {
+export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk = false): void => {
   const before = step.joined
   const term = termOf(view.version)
   const sameLineage = before !== undefined && before.view.lineage === view.lineage
@@ -108,8 +108,8 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, cause: st
     tableViewVersion: before?.tableViewVersion ?? -1
   }
   step.set({ phase: joined, lastVersion: Math.max(step.state.lastVersion, view.version) })
-  step.note(`view ${view.version} of ${view.lineage}: ${cause}`, "debug")
-  if (settled) markSettled(step, cause)
+  step.note(`view ${view.version} of ${view.lineage}: ${view.cause}`, "debug")
+  if (settled) markSettled(step)
 }
 
 /**

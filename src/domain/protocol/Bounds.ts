@@ -22,3 +22,6 @@ export const withinBytes = (texts: ReadonlyArray<string>, maxBytes: number): Rea
   const end = texts.findIndex((text) => (bytes += 3 * text.length + 3) > maxBytes)
   return end < 0 ? texts : texts.slice(0, end)
 }
+
+/** Characters of the cause that travels with a view; a longer one is cut. */
+export const maxCauseLength = 512

@@ -19,6 +19,8 @@ export interface ClusterView {
   readonly ancestors: ReadonlyArray<ViewParent>
   readonly members: ReadonlyArray<MemberInfo>
   readonly base: ViewBase
+  /** Why it was made, in words: it travels with the view, so that every node can say why. */
+  readonly cause: string
 }
 
 /** The incarnation of a member; a peer that sends none is 0. */
@@ -86,6 +88,7 @@ export const toWire = (view: ClusterView, settled: boolean): Omit<MembersUpdateP
   parent: view.parent,
   ancestors: view.ancestors,
   base: view.base,
+  cause: view.cause,
   settled
 })
 
@@ -99,7 +102,8 @@ export const fromWire = (
     parent: payload.parent ?? { lineage: "", version: 0 },
     ancestors: payload.ancestors ?? [],
     members: payload.view.members,
-    base: payload.base ?? { voters: [] }
+    base: payload.base ?? { voters: [] },
+    cause: payload.cause ?? "as its master says"
   },
   settled: payload.lineage === undefined || payload.settled === true
 })

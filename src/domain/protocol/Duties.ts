@@ -173,7 +173,7 @@ const proposeNext = (step: Step, joined: Joined): void => {
 export const run = (step: Step): void => {
   let joined = step.joined
   if (joined === undefined || !isActing(step.state, joined) || joined.claimedAtMs !== undefined) return
-  if (trySettle(step, "acknowledged")) announceSettled(step)
+  if (trySettle(step)) announceSettled(step)
   joined = step.joined
   if (joined === undefined) return
   const resendAfterMs = joined.settled ? 2 * step.timing.resendMs : step.timing.resendMs

@@ -8,6 +8,7 @@
 import { compareCodePoints } from "../model/CodePointOrder.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { FoundingSeeds, Seed, ViewBase } from "../wire/Extensions.ts"
+import { maxCauseLength } from "./Bounds.ts"
 import { adopt } from "./Adoption.ts"
 import type { Fresh } from "./ClusterState.ts"
 import type { ClusterView } from "./ClusterView.ts"
@@ -76,7 +77,8 @@ const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): Cluste
     parent: { lineage: "", version: 0 },
     ancestors: [],
     members,
-    base: foundingBase(step, fresh, group)
+    base: foundingBase(step, fresh, group),
+    cause: `founded by ${group.join(", ")}`.slice(0, maxCauseLength).toWellFormed()
   }
 }
 
@@ -115,7 +117,7 @@ const found = (step: Step, present: ReadonlyArray<string>): void => {
   if (!group.includes(step.self.nodeId)) return
   const round = fresh.promise.term
   const view = founded(step, fresh, group)
-  adopt(step, view, false, `founded by ${group.join(", ")}`)
+  adopt(step, view, false)
   const term = termOf(view.version)
   step.setJoined({ promise: { term, to: step.self.nodeId }, ownTerm: term, founder: true, foundingRound: round })
   const joined = step.joined
@@ -124,5 +126,5 @@ const found = (step: Step, present: ReadonlyArray<string>): void => {
   for (const nodeId of group) {
     if (nodeId !== step.self.nodeId) Mesh.sendTo(step, nodeId, welcome(step, joined, round))
   }
-  if (trySettle(step, `founded by ${group.join(", ")}`)) announceSettled(step)
+  if (trySettle(step)) announceSettled(step)
 }

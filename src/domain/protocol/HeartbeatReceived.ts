@@ -100,7 +100,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     leftFounding: undefined
   })
   step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
-  if (relation === "same" && report.settled === joined.view.version) markSettled(step, "learnt from a heartbeat")
+  if (relation === "same" && report.settled === joined.view.version) markSettled(step)
   if (Leaving.exitWhenSettled(step)) return "heard"
   Suspicion.clear(step, from)
   repair(step, from, report, relation)

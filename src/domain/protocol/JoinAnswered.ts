@@ -77,7 +77,7 @@ const join = (
   // An unsettled founding is adopted only if it is this node's current promise.
   const isPromised = fresh.promise.to === from && founder?.nodeId === from && response.promise === fresh.promise.term
   if (!settled && view.base.founding !== undefined && !isPromised) return "otherFounding"
-  adopt(step, view, settled, settled ? `admitted by ${from}` : `founded by ${from}`)
+  adopt(step, view, settled)
   step.setJoined({ foundingRound: view.base.founding === undefined ? 0 : (response.promise ?? 0) })
   TableSharing.acceptWelcome(step, response.partitionAssignments)
   step.note(`joined ${from}'s cluster of ${view.members.length}`)

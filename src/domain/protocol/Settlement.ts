@@ -12,6 +12,7 @@ import type { Lineage } from "../model/Scalars.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
+import { maxCauseLength } from "./Bounds.ts"
 import { adopt, markSettled } from "./Adoption.ts"
 import { isActing, type Joined, selfMember } from "./ClusterState.ts"
 import {
@@ -93,13 +94,13 @@ const deadAreStillGone = (step: Step, joined: Joined): boolean =>
   )
 
 /** Declares the view when it is agreed. Only the master of its term may. Returns whether it did. */
-export const trySettle = (step: Step, cause: string): boolean => {
+export const trySettle = (step: Step): boolean => {
   const joined = step.joined
   if (joined === undefined || joined.settled || !isActing(step.state, joined)) return false
   if (step.nowMs < step.state.holdUntilMs) return false
   if (!deadAreStillGone(step, joined) || !isJoint(step, joined, (voter) => acknowledges(step, joined, voter)))
     return false
-  markSettled(step, cause)
+  markSettled(step)
   return true
 }
 
@@ -169,10 +170,11 @@ export const propose = (
     parent: { lineage: from.lineage, version: from.version },
     ancestors: ancestorsFor(from, lineage ?? from.lineage),
     members,
-    base: joined.settled ? { voters: votersOf(from.members) } : from.base
+    base: joined.settled ? { voters: votersOf(from.members) } : from.base,
+    cause: cause.slice(0, maxCauseLength).toWellFormed()
   }
   const self = selfMember(step.state, joined)
-  adopt(step, view, false, cause, true)
+  adopt(step, view, false, true)
   const term = termOf(version)
   step.setJoined({ promise: { term, to: step.self.nodeId }, ownTerm: term })
   const adopted = step.joined
@@ -183,7 +185,7 @@ export const propose = (
     leaves: new Map([...adopted.leaves].filter(([id]) => admitted.has(id))),
     selfBeforeLeave: self !== undefined && !admitted.has(self.nodeId) ? toVoter(self) : adopted.selfBeforeLeave
   })
-  const settled = trySettle(step, cause)
+  const settled = trySettle(step)
   const proposed = step.joined
   if (proposed === undefined) return
   step.note(`view ${version} ${settled ? "settled" : "proposed"}: ${cause}`)

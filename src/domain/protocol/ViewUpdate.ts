@@ -28,7 +28,7 @@ export const receive = (
     switch (relate(joined.view, { lineage: view.lineage, version: view.version })) {
       case "same":
         if (settled && !joined.settled) {
-          markSettled(step, "declared by the master")
+          markSettled(step)
           Duties.run(step)
           return "settled"
         }
@@ -54,7 +54,7 @@ export const receive = (
     )
     return "expelled"
   }
-  adopt(step, view, settled, "proposed by the master")
+  adopt(step, view, settled)
   Heartbeat.beatTo(step, from)
   const master = masterByAge(view)
   if (master !== undefined && master.nodeId !== from && master.nodeId !== step.self.nodeId) {

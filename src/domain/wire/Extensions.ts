@@ -47,6 +47,8 @@ export const ViewExtensions = {
   /** Where each earlier lineage that this one continues was left, newest first; at most `maxAncestors`. */
   ancestors: Schema.optionalKey(Schema.Array(ViewParent)),
   base: Schema.optionalKey(ViewBase),
+  /** Why the master made this view, in words. */
+  cause: Schema.optionalKey(Text),
   settled: Schema.optionalKey(Schema.Boolean)
 }
 

@@ -21,11 +21,11 @@ describe("bootstrap", () => {
       0.000 n2@4000 starts
       1.366 n1@2000 view 1 of n1.2000: founded by n1, n2, n3, n4
       1.366 n1@2000 founds a cluster with n1, n2, n3, n4
-      1.367 n2@4000 view 1 of n1.2000: founded by n1
+      1.367 n2@4000 view 1 of n1.2000: founded by n1, n2, n3, n4
       1.367 n2@4000 joined n1's cluster of 4
-      1.367 n3@1000 view 1 of n1.2000: founded by n1
+      1.367 n3@1000 view 1 of n1.2000: founded by n1, n2, n3, n4
       1.367 n3@1000 joined n1's cluster of 4
-      1.367 n4@3000 view 1 of n1.2000: founded by n1
+      1.367 n4@3000 view 1 of n1.2000: founded by n1, n2, n3, n4
       1.367 n4@3000 joined n1's cluster of 4"
     `)
   })

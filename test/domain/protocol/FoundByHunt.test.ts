@@ -45,6 +45,7 @@ const wonBy = (id: string, term: number, view: ClusterView): ClusterView => ({
   lineage: `${id}.${Number(id.slice(1)) * 1000}.${term}`,
   version: term * 2 ** 32 + (view.version % 2 ** 32) + 1,
   parent: { lineage: view.lineage, version: view.version },
+  cause: "its own",
   ancestors: [{ lineage: view.lineage, version: view.version }, ...view.ancestors],
   members: view.members.map((member) =>
     member.nodeId < id ? { ...member, joinVersion: term * 2 ** 32 + 100 } : member
@@ -147,6 +148,7 @@ describe("found by the hunt", () => {
       version: 1,
       parent: { lineage: "", version: 0 },
       ancestors: [],
+      cause: "a rumour",
       members: seeds.map((nodeId) => ({
         nodeId,
         host: "127.0.0.1",

@@ -43,7 +43,7 @@ describe("leaving", () => {
         #3 -> MEMBERS_UPDATE view 6 of n1.1000 proposed [n2@2000 active, n3@3000 active]
         = master of view 6 of n1.1000 proposed [n2@2000 active, n3@3000 active], table 3
       0 #2 <- HEARTBEAT of n2@2000 in view 6 of n1.1000 not settled, table 3
-        publish MemberRemoved n1@1000 active (acknowledged)
+        publish MemberRemoved n1@1000 active (n1 leaves)
         publish MasterChanged to n2 in term 0
         #2 -> HEARTBEAT of n1@1000 in view 6 of n1.1000 settled, promise 0 to n1, table 3
         #3 -> HEARTBEAT of n1@1000 in view 6 of n1.1000 settled, promise 0 to n1, table 3

@@ -122,7 +122,7 @@ describe("mastership", () => {
     n1.receive(2, { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...toWire(n2.joined.view, true) })
     expect(n1.text()).toMatchInlineSnapshot(`
       "0 #2 <- MEMBERS_UPDATE view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active]
-        publish MemberUpdated n1@1000 suspect (proposed by the master)
+        publish MemberUpdated n1@1000 suspect (n2 is master of term 1)
         publish MasterChanged to n2 in term 1
         #2 -> HEARTBEAT of n1@1000 in view 1/6 of n2.2000.1 settled, promise 1 to nobody, table 3
         = member of view 1/6 of n2.2000.1 settled [n1@1000 suspect, n2@2000 active, n3@3000 active], table 3"
