@@ -94,7 +94,7 @@ export { decideMerge, type MergeDecision, RemoteCluster } from "./domain/protoco
 export type { ClusterState } from "./domain/protocol/ClusterState.ts"
 export type { ClusterCommand, StopReason } from "./domain/protocol/ClusterCommand.ts"
 export type { Transition } from "./domain/protocol/Transition.ts"
-export { available, type QuorumPolicy } from "./domain/protocol/Quorum.ts"
+export { available, majority, type QuorumPolicy, staticQuorum } from "./domain/protocol/Quorum.ts"
 
 // ---- services -----------------------------------------------------------------------------------
 export { ClusterService } from "./services/ClusterService.ts"

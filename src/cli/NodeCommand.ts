@@ -3,6 +3,7 @@ import { Config, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
+import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
 import { runNode } from "./node/NodeProgram.ts"
 
 const described =
@@ -31,6 +32,12 @@ const port = (name: string, description: string) =>
     described(description, 0),
     Flag.withDefault(0)
   )
+
+const policyOf = (text: string): Option.Option<QuorumPolicy> => {
+  if (text === "available") return Option.some(available)
+  if (text === "majority") return Option.some(majority)
+  return /^[1-9][0-9]{0,4}$/.test(text) ? Option.some(staticQuorum(Number(text))) : Option.none()
+}
 
 const cluster = ClusterConfig.defaults
 const own = NodeConfig.defaults
@@ -69,6 +76,15 @@ const flags = {
     Flag.withMetavar("name"),
     described("Failure domain of this node, such as a rack: backups go to other zones (default: none)"),
     Flag.optional
+  ),
+  policy: Flag.String("policy").pipe(
+    Flag.filterMap(policyOf, () => "available, majority, or a number of nodes from 1"),
+    Flag.withMetavar("available|majority|n"),
+    described(
+      "Who goes on in a split: every side, the majority, or a majority of at least n nodes; the same on all nodes",
+      "available"
+    ),
+    Flag.withDefault(available)
   ),
   backupCount: count("backup-count", "Copies of each partition beside the owner's, 0…15", cluster.backupCount),
   partitionCount: count(
@@ -159,6 +175,7 @@ export const node = Command.make(
     yield* runNode({
       config,
       node: nodeConfig,
+      policy: given.policy,
       report: given.report,
       stopWithStdin: given.stopWithStdin
     })

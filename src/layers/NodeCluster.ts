@@ -1,8 +1,9 @@
-/** One node as a program runs it: over TCP, with phi accrual, minimal movement and the policy `available`. */
+/** One node as a program runs it: over TCP, with phi accrual, minimal movement and, unless told otherwise, the policy `available`. */
 import { Effect, Layer, Result } from "effect"
 import { parseAddress } from "../domain/model/Address.ts"
 import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
+import { available, type QuorumPolicy } from "../domain/protocol/Quorum.ts"
 import type { JoinFailed } from "../services/ClusterErrors.ts"
 import type { FailureDetector } from "../services/FailureDetector.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
@@ -16,6 +17,8 @@ import * as TransportTcp from "./TransportTcp.ts"
 export interface NodeClusterOptions extends Cluster.ClusterOptions {
   /** Bounds of the transport that differ from `TransportLimits.defaults`. */
   readonly limits?: Partial<TransportLimits>
+  /** Who must agree, the same on all nodes of a cluster. Default `available`. */
+  readonly policy?: QuorumPolicy
 }
 
 // With port 0 the system chooses one, and that is what others are told.
@@ -39,5 +42,5 @@ export const layer = (
     ),
     Layer.provideMerge(PhiAccrualFailureDetector.layerFor(options.config)),
     Layer.provide(AssignmentPlanner.layerMinimalMovement),
-    Layer.provide(SplitBrainPolicy.layerAvailable)
+    Layer.provide(Layer.succeed(SplitBrainPolicy, options.policy ?? available))
   )

@@ -37,6 +37,8 @@ interface Mistake {
 
 const mistakes: ReadonlyArray<Mistake> = [
   { what: "a flag without value", args: ["node", "--node-id"], said: /--node-id/ },
+  { what: "a policy that is none", args: node("--policy", "most"), said: /--policy.*most|most.*policy/s },
+  { what: "a quorum of nobody", args: node("--policy", "0"), said: /available, majority, or a number/ },
   { what: "a missing flag", args: ["node"], said: /--node-id/ },
   { what: "an empty id", args: ["node", "--node-id", ""], said: /--node-id is "".*1…255 characters/ },
   { what: "an unknown flag", args: node("--cluster-prt", "1"), said: /--cluster-prt.*--cluster-port/ },

@@ -14,6 +14,10 @@ export class Fleet {
    * under `available` both lineages live on. Rare, so it is counted.
    */
   hadOutage = false
+  /** All nodes have all nodes as seeds: then one founding takes place while nobody loses its memory. */
+  haveSameSeeds = false
+  /** A process ended: what it knew is gone, as nothing is on disk. */
+  hadRestart = false
   /** Faults so far, for the report. */
   readonly story: Array<string> = []
   isHealed = false
@@ -51,6 +55,7 @@ export class Fleet {
 
   kill(victim: VirtualProcess): void {
     const { random, world } = this
+    this.hadRestart = true
     world.kill(victim.host, random.chance(0.3))
     const chance = random.next()
     const delayMs = random.chance(0.4) ? random.between(0, 300) : random.between(0, 20_000)
@@ -121,12 +126,14 @@ export class Fleet {
     }
   }
   leave(victim: VirtualProcess): void {
+    this.hadRestart = true
     this.world.leave(victim.host)
     if (this.random.chance(0.5)) this.later(this.random.between(3000, 20_000), () => this.start(victim.host))
   }
   duplicate(victim: VirtualProcess): void {
     const plan = this.plans.get(victim.host)
     if (plan === undefined) return
+    this.hadRestart = true
     // If it gets the id, it lives where nobody's seeds look for it.
     this.mayFork = true
     const number = 50 + ++this.extras
@@ -144,6 +151,7 @@ export class Fleet {
       this.story.some((line) => line.startsWith("moved"))
     )
       return
+    this.hadRestart = true
     this.story.push(`moved ${plan.id}`)
     this.world.kill(victim.host)
     this.plans.delete(victim.host)
@@ -158,10 +166,12 @@ export class Fleet {
     this.later(this.random.between(0, 8000), () => this.start(host))
   }
   killAll(): void {
+    this.hadRestart = true
     for (const process of this.world.living) this.world.kill(process.host)
     for (const host of this.plans.keys()) this.later(this.random.between(0, 1500), () => this.start(host))
   }
   rolling(): void {
+    this.hadRestart = true
     let delayMs = 0
     for (const host of this.plans.keys()) {
       delayMs += this.random.between(2000, 6000)
@@ -176,6 +186,7 @@ export class Fleet {
     if (this.extras >= 3) return
     // Nobody's seeds name it: should it outlive all others, they cannot find it again.
     this.mayFork = true
+    this.haveSameSeeds = false
     const id = `${this.random.pick(["a", "z"])}${90 + ++this.extras}`
     const some = [...this.plans.values()][0]
     if (some === undefined) return

@@ -3,11 +3,13 @@
  *
  * 1. The version of the view never falls in a process; of a table never within a lineage on an incarnation.
  * 2. One content for each (lineage, version), one acting master for each (lineage, term).
- * 3. No process is declared dead by a master while more than half of the voters from which that master
+ * 3. Where settling takes a quorum: of two settled views of a lineage the later continues the earlier, and a
+ *    lineage continues no other.
+ * 4. No process is declared dead by a master while more than half of the voters from which that master
  *    hears have been in contact with it, both ways, for the last six heartbeat intervals.
- * 4. A process that a settled view left out is no voter of any view made from it.
- * 5. A table has an owner for every partition, distinct replicas, and after planning only members.
- * 6. Everything that can grow stays within its bound.
+ * 5. A process that a settled view left out is no voter of any view made from it.
+ * 6. A table has an owner for every partition, distinct replicas, and after planning only members.
+ * 7. Everything that can grow stays within its bound.
  */
 import { HashMap } from "effect"
 import * as Bounds from "../../src/domain/protocol/Bounds.ts"
@@ -36,6 +38,9 @@ export class Safety implements Observer {
   readonly contacts: Contacts
   /** Told of every view that a master makes. */
   onProposal: ((proposer: VirtualProcess) => void) | undefined
+  /** Told of every lineage after the first of which a view settles. */
+  onLineage: ((lineage: string) => void) | undefined
+  private readonly lastSettled = new Map<string, ClusterView>()
   private readonly world: VirtualCluster
   private readonly actors = new Map<string, string>()
   private readonly viewVersions = new Map<VirtualProcess, number>()
@@ -57,7 +62,7 @@ export class Safety implements Observer {
     if (joined === undefined) return
     const old = before.phase._tag === "Joined" ? before.phase : undefined
     if (joined.view !== old?.view) this.viewChanged(process, joined)
-    if (joined.settled && (old?.settled !== true || joined.view !== old.view)) this.settled(joined)
+    if (joined.settled && (old?.settled !== true || joined.view !== old.view)) this.settled(process, joined)
     if (joined.table !== old?.table) this.tableChanged(process, joined)
     if (process.isActing) this.acts(process, joined)
     if (joined.settled && selfMember(state, joined) === undefined && state.leavingSinceMs === undefined) {
@@ -70,14 +75,24 @@ export class Safety implements Observer {
     throw new Violation(text)
   }
 
-  /** Is the view named first a continuation of the one named second? */
-  continues(later: string, earlier: string): boolean {
+  /**
+   * Is the view named first a continuation of the one named second? Of two views made in one step only the last
+   * is seen; where the chain is broken by such a one, `unseen` is the answer.
+   */
+  continues(later: string, earlier: string, unseen = false): boolean {
     for (let key: string | undefined = later; key !== undefined;) {
       if (key === earlier) return true
       const known = this.views.get(key)
+      if (known === undefined && this.isBetween(key, earlier)) return unseen
       key = known === undefined ? undefined : keyOf(known.view.parent.lineage, known.view.parent.version)
     }
     return false
+  }
+
+  private isBetween(key: string, earlier: string): boolean {
+    const [lineage, version] = key.split(":")
+    const [earlierLineage, earlierVersion] = earlier.split(":")
+    return lineage === earlierLineage && Number(version) > Number(earlierVersion)
   }
 
   // ---- views ------------------------------------------------------------------------------------------
@@ -145,9 +160,19 @@ export class Safety implements Observer {
     }
   }
 
-  private settled(joined: Joined): void {
-    const known = this.views.get(keyOf(joined.view.lineage, joined.view.version))
+  private settled(process: VirtualProcess, { view }: Joined): void {
+    const key = keyOf(view.lineage, view.version)
+    const known = this.views.get(key)
     if (known !== undefined) known.isSettled = true
+    const last = this.lastSettled.get(view.lineage)
+    if (last === undefined || last.version < view.version) this.lastSettled.set(view.lineage, view)
+    if (last === undefined && this.lastSettled.size > 1) this.onLineage?.(view.lineage)
+    if (process.state.policy.forks) return
+    if (view.ancestors.length > 0) this.fail(`${key} continues another lineage`)
+    if (last === undefined) return
+    const lastKey = keyOf(last.lineage, last.version)
+    const agree = last.version < view.version ? this.continues(key, lastKey, true) : this.continues(lastKey, key, true)
+    if (!agree) this.fail(`settled views conflict: ${lastKey} and ${key}`)
   }
 
   private acts(process: VirtualProcess, joined: Joined): void {

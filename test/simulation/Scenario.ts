@@ -4,6 +4,7 @@
  */
 import { ambush, strike, Fleet } from "./Faults.ts"
 import { convergenceFault, sidesOf } from "./Liveness.ts"
+import { available, majority, type QuorumPolicy, staticQuorum } from "../../src/domain/protocol/Quorum.ts"
 import { random, type Random } from "./Random.ts"
 import { Safety, Violation } from "./Safety.ts"
 import { addressOf, VirtualCluster } from "./VirtualCluster.ts"
@@ -26,9 +27,20 @@ export interface Outcome {
 
 export interface ScenarioOptions {
   readonly logs?: boolean
+  /** Who must agree in a cluster of so many nodes; default `available`. */
+  readonly policyFor?: (count: number) => QuorumPolicy
   /** Only faults after which one lineage has to remain. */
   readonly calm?: boolean
 }
+
+/** The policy of a run by its name and the number of its nodes. */
+export const policies =
+  (name: string) =>
+  (count: number): QuorumPolicy => {
+    if (name === "available") return available
+    if (name === "majority") return majority
+    return staticQuorum(name === "static" ? Math.floor(count / 2) + 1 : Math.min(count, Number(name)))
+  }
 
 /** Agreement must be reached this long after the last fault. */
 const healLimitMs = 90_000
@@ -51,8 +63,7 @@ const seedsOf = (kind: SeedLists, ids: ReadonlyArray<string>, index: number, cho
   }
 }
 
-const plan = (fleet: Fleet, choose: Random): void => {
-  const count = 2 + choose.below(6)
+const plan = (fleet: Fleet, choose: Random, count: number): void => {
   const ids = choose.shuffle(Array.from({ length: count }, (_, i) => `n${i + 1}`))
   const kind: SeedLists = choose.chance(0.55) ? "all" : choose.pick(["firstTwo", "ring", "random"])
   const config = { backupCount: choose.below(3), suspicionTimeoutMs: choose.pick([2500, 4000, 10_000]) }
@@ -60,6 +71,7 @@ const plan = (fleet: Fleet, choose: Random): void => {
   const start = choose.pick(["together", "together", "spread", "oneByOne"])
   // Those that are in nobody's seeds may outlive the others, who then found anew.
   fleet.mayFork = kind !== "all"
+  fleet.haveSameSeeds = kind === "all"
   fleet.story.push(`${count} nodes, seeds ${kind}, start ${start}`)
   for (const [index, id] of ids.entries()) {
     fleet.add(id, { seeds: seedsOf(kind, ids, index, choose), config, node })
@@ -128,14 +140,20 @@ export const scenario = (seed: number, options: ScenarioOptions = {}): Outcome =
   const choose = random(seed * 2 + 1)
   const calm = options.calm ?? choose.chance(0.35)
   const delay = choose.chance(0.7) ? { minMs: 0.2, maxMs: 3 } : { minMs: 5, maxMs: choose.pick([60, 300, 900]) }
-  const world = new VirtualCluster({ seed: seed * 2, delay, skewedClocks: true, logs: options.logs === true })
+  const count = 2 + choose.below(6)
+  const policy = (options.policyFor ?? (() => available))(count)
+  const world = new VirtualCluster({ seed: seed * 2, delay, skewedClocks: true, policy, logs: options.logs === true })
   const safety = new Safety(world)
   world.observer = safety
   const fleet = new Fleet(world, choose)
   let fault: string | undefined
   let healMs = -1
   try {
-    plan(fleet, choose)
+    safety.onLineage = (lineage) => {
+      const mayRestart = fleet.hadRestart || !fleet.haveSameSeeds || policy.forks
+      if (!mayRestart) safety.fail(`${lineage} is settled beside another lineage though nobody was restarted`)
+    }
+    plan(fleet, choose, count)
     const strikes = choose.below(7)
     const beginMs = choose.chance(0.15) ? 0 : 7000
     for (let i = 0; i < strikes; i++) fleet.later(beginMs + choose.between(0, 30_000), () => strike(fleet, calm))

@@ -10,7 +10,7 @@ import { type ClusterState, initial } from "../../src/domain/protocol/ClusterSta
 import * as Inbound from "../../src/domain/protocol/Inbound.ts"
 import * as Leaving from "../../src/domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../src/domain/protocol/LinkEvents.ts"
-import { available } from "../../src/domain/protocol/Quorum.ts"
+import { available, type QuorumPolicy } from "../../src/domain/protocol/Quorum.ts"
 import { redialDelayMs } from "../../src/domain/protocol/Redial.ts"
 import type { Step } from "../../src/domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../src/domain/wire/ClusterMessage.ts"
@@ -33,6 +33,8 @@ export interface ClusterOptions {
   readonly delay?: DelayRange
   /** Clocks with random origins that run up to half a percent fast or slow. */
   readonly skewedClocks?: boolean
+  /** Default: `available`. */
+  readonly policy?: QuorumPolicy
   /** Keep a readable log. */
   readonly logs?: boolean
 }
@@ -113,7 +115,10 @@ export class VirtualCluster {
       rate: skewed ? this.random.between(0.995, 1.005) : 1
     }
     const nowMs = clock.offsetMs + this.nowMs * clock.rate
-    const state = initial({ config, node, policy: available, incarnation: number * 1000, nowMs }, address)
+    const state = initial(
+      { config, node, policy: this.options.policy ?? available, incarnation: number * 1000, nowMs },
+      address
+    )
     const process = new VirtualProcess(options.host ?? id, address, number, clock, state)
     this.processes.set(process.host, process)
     this.network.listen(process)

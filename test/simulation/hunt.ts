@@ -1,16 +1,18 @@
 /**
- * Hunts for seeds that break a rule: `node test/simulation/hunt.ts FROM TO`. One seed alone is printed
- * with its whole log.
+ * Hunts for seeds that break a rule: `node test/simulation/hunt.ts FROM TO [POLICY]`, where the policy is
+ * `available`, `majority`, `static` (majority of the nodes that a run starts with) or a number of nodes. One seed
+ * alone is printed with its whole log.
  */
 import { performance } from "node:perf_hooks"
-import { scenario } from "./Scenario.ts"
+import { policies, scenario } from "./Scenario.ts"
 
 const [from, to] = [Number(process.argv[2] ?? 1), Number(process.argv[3] ?? process.argv[2] ?? 200)]
+const policyFor = policies(process.argv[4] ?? "available")
 const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN
 
 if (from === to) {
-  const outcome = scenario(from, { logs: true })
+  const outcome = scenario(from, { logs: true, policyFor })
   console.log(outcome.log.join("\n"))
   console.log({ ...outcome, log: undefined })
 } else {
@@ -18,7 +20,7 @@ if (from === to) {
   const healTimes: Array<number> = []
   let [bad, virtualMs, steps, forked, byOutage] = [0, 0, 0, 0, 0]
   for (let seed = from; seed <= to; seed++) {
-    const outcome = scenario(seed)
+    const outcome = scenario(seed, { policyFor })
     virtualMs += outcome.virtualMs
     steps += outcome.steps
     if (outcome.lineages > 1) forked++

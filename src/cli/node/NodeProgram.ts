@@ -4,6 +4,7 @@ import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import type { InvalidConfig } from "../../domain/model/InvalidConfig.ts"
 import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { StopReason } from "../../domain/protocol/ClusterCommand.ts"
+import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import * as NodeCluster from "../../layers/NodeCluster.ts"
 import type { TransportBindError } from "../../layers/transport/TransportBindError.ts"
 import type { JoinFailed } from "../../services/ClusterErrors.ts"
@@ -17,6 +18,7 @@ import * as Reporter from "./Reporter.ts"
 export interface NodeProgram {
   readonly config: ClusterConfig
   readonly node: NodeConfig
+  readonly policy: QuorumPolicy
   readonly report: boolean
   readonly stopWithStdin: boolean
 }
@@ -77,7 +79,7 @@ export const runNode = (
 ): Effect.Effect<void, CommandFailed | InvalidConfig | JoinFailed | TransportBindError, Signals | Stdio.Stdio> =>
   Effect.gen(function* () {
     const stop = Fiber.join(yield* Effect.forkScoped(asked(program)))
-    const layer = Layer.build(NodeCluster.layer({ config: program.config, node: program.node }))
+    const layer = Layer.build(NodeCluster.layer({ config: program.config, node: program.node, policy: program.policy }))
     // Asked while it still looks for a cluster, there is nothing to leave.
     const built = yield* Effect.raceFirst(Effect.asSome(layer), Effect.as(stop, Option.none()))
     if (Option.isSome(built)) yield* Effect.provideContext(serve(program, stop), built.value)

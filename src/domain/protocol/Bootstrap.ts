@@ -124,9 +124,14 @@ const considerPromise = (step: Step, nodeId: string, node: FreshNode): void => {
 const dropReplacedFormerVoters = (step: Step, nodeId: string, incarnation: number): void => {
   const fresh = step.fresh
   if (fresh === undefined || fresh.formerVoters.length === 0) return
-  const alive = fresh.formerVoters.filter((voter) => voter.nodeId !== nodeId || voter.incarnation === incarnation)
-  const possible = alive.some((voter) => voter.nodeId !== step.self.nodeId)
-  step.setFresh({ formerVoters: possible ? alive : [] })
+  const replaced = fresh.formerVoters.some((voter) => voter.nodeId === nodeId && voter.incarnation !== incarnation)
+  if (!replaced) return
+  const formerGone = new Set(fresh.formerGone).add(nodeId)
+  const mayLive = step.state.policy.quorum(
+    fresh.formerVoters,
+    (voter) => voter.nodeId !== step.self.nodeId && !formerGone.has(voter.nodeId)
+  )
+  step.setFresh(mayLive ? { formerGone } : { formerVoters: [], formerGone: new Set() })
 }
 
 // ---- asking -----------------------------------------------------------------------------------

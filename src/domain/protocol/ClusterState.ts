@@ -88,6 +88,8 @@ export interface Fresh {
   readonly liveClusterAtMs: number
   /** Voters of the live cluster that this node dropped out of: while a quorum of them may live it founds nothing. */
   readonly formerVoters: ReadonlyArray<Voter>
+  /** Those of them that have come back as other processes. */
+  readonly formerGone: ReadonlySet<NodeId>
   /** A refusal that may pass, and since when it is repeated. */
   readonly refusal:
     | { readonly reason: string; readonly by: NodeId; readonly sinceMs: number; readonly lastMs: number }
@@ -194,6 +196,7 @@ export const freshPhase = (nowMs: number, seeds: ReadonlyArray<Seed>): Fresh => 
   target: undefined,
   liveClusterAtMs: Number.NEGATIVE_INFINITY,
   formerVoters: [],
+  formerGone: new Set(),
   refusal: undefined,
   dialFailures: new Map()
 })

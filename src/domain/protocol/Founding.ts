@@ -48,8 +48,11 @@ const foundingBase = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): V
 }
 
 /** The part of these nodes that may found together. */
-const foundingGroup = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ReadonlyArray<string> =>
-  foundingQuorum(foundingBase(step, fresh, group), () => true).map((voter) => voter.nodeId)
+const foundingGroup = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const voters = foundingQuorum(foundingBase(step, fresh, group), () => true)
+  // A view that its own founders cannot settle is not worth founding.
+  return step.state.policy.quorum(voters, () => true) ? voters.map((voter) => voter.nodeId) : []
+}
 
 const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ClusterView => {
   let last = step.state.lastVersion

@@ -80,6 +80,8 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     // It moved to another lineage, or continues ours where we do not know it: let the newer one show. What it
     // said in our lineage does not count any more.
     if (isMember && peerOf(joined, from)?.report !== undefined) setPeer(step, from, { report: undefined })
+    // Without forks a process is never in two lineages: it will not come back to ours.
+    if (isMember && !step.state.policy.forks) Suspicion.prove(step, member, "it is in another cluster")
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "foreignLineage"
   }

@@ -18,6 +18,7 @@ import * as Leaving from "./Leaving.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { peerOf, setPeer } from "./Peers.ts"
+import * as Suspicion from "./Suspicion.ts"
 import * as TableSharing from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
 import * as ViewUpdate from "./ViewUpdate.ts"
@@ -62,6 +63,8 @@ export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): 
   if (named !== undefined && opened.nodeId !== undefined && !opened.isNamed && named !== opened.nodeId) {
     step.note(`${named} answers at ${opened.dialled}, where ${opened.nodeId} was expected`)
     Mesh.disown(step, id, hasExtensions(message))
+    // Two processes do not listen at one address: as good as a refusal, for a member that is not heard.
+    Suspicion.refused(step, opened.nodeId)
   }
   if (hasExtensions(message)) Mesh.learnExtended(step, id)
   const connection = Mesh.connectionOf(step, id) ?? opened

@@ -86,7 +86,7 @@ const join = (
   return "joined"
 }
 
-/** The newer member dials the older: called when members become known, and at every tick. */
+/** The newer member dials the older, and everyone whom it misses: called when members become known, and at every tick. */
 export const dialOlder = (step: Step): void => {
   const joined = step.joined
   const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
@@ -101,7 +101,9 @@ export const dialOlder = (step: Step): void => {
     if (member.nodeId === step.self.nodeId || member.state === "dead") continue
     const lost = step.state.mesh.lost.get(member.nodeId)
     const justLost = lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs
-    if (compareAge(member, self) > 0 && !justLost && member.nodeId !== master?.nodeId) continue
+    // Views may differ on who is older, so whoever misses a member dials it as well.
+    const isMissed = justLost || member.nodeId === master?.nodeId || joined.suspected.includes(member.nodeId)
+    if (compareAge(member, self) > 0 && !isMissed) continue
     const address = Mesh.addressOf(member)
     wanted.add(address)
     if (Mesh.isLinked(step, member.nodeId) || Mesh.isDialled(step, address)) continue
@@ -138,6 +140,8 @@ export const dissolveFailedFounding = (step: Step): boolean => {
   const ageMs = step.nowMs - joined.viewAtMs
   const patienceMs = step.timing.foundingDissolveMs + (joined.founder ? 0 : step.state.config.suspicionTimeoutMs)
   if (ageMs <= patienceMs) return false
+  // With a quorum it may have settled where this node does not see it: only proof ends it, see `dissolveIfLost`.
+  if (!joined.founder && !step.state.policy.forks) return false
   const isHeard = (voter: Voter) => Suspicion.isHeard(step, joined, voter)
   if (!joined.founder && baseQuorum(step.state.policy, joined.view.base, isHeard)) return false
   dissolve(step, "too few founders took this view", undefined, [])

@@ -145,6 +145,8 @@ export const receive = (step: Step, request: JoinRequestPayload, trust: () => vo
 const abandonFounding = (step: Step, dead: MemberInfo): void => {
   const joined = step.joined
   if (joined === undefined || joined.settled || joined.view.base.founding === undefined) return
+  // With a quorum others may know that it settled, and somebody may claim: only a lost view is dropped.
+  if (!step.state.policy.forks) return
   if (joined.view.lineage !== foundingLineage(dead.nodeId, incarnationOf(dead))) return
   dissolve(step, "the founder of this view is gone", undefined, [])
 }

@@ -8,6 +8,7 @@
  */
 import { compareAge } from "../model/MembersView.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import { isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
 import { isVoter, masterByAge, toVoter, votersOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -55,7 +56,16 @@ const membersWon = (joined: Joined, self: MemberInfo, version: number): Readonly
     return { ...member, joinVersion: version, state: silent ? "suspect" : member.state }
   })
 
-/** Takes over when the votes suffice: all that can be heard, or after a wait a quorum of them. */
+// Any vote is a quorum where each side goes on: a claimant then wants those of all that it hears, or after a wait of
+// most of them.
+const hasAllItHears = (step: Step, joined: Joined, claimedAtMs: number, voted: Has): boolean => {
+  const voters = votersOf(joined.view.members)
+  const heard = voters.filter((voter) => isHeard(step, joined, voter))
+  const waiting = step.nowMs - claimedAtMs < step.timing.claimWaitMs
+  return waiting ? heard.every(voted) : step.state.policy.accuse(voters, heard, voted)
+}
+
+/** Takes over when the votes suffice. */
 export const tryWin = (step: Step): void => {
   const joined = step.joined
   const self = joined === undefined ? undefined : selfMember(step.state, joined)
@@ -75,9 +85,7 @@ export const tryWin = (step: Step): void => {
     )
   }
   if (!isJoint(step, joined, voted)) return
-  const heard = votersOf(joined.view.members).filter((voter) => isHeard(step, joined, voter))
-  const waiting = step.nowMs - joined.claimedAtMs < step.timing.claimWaitMs
-  if (waiting ? !heard.every(voted) : !step.state.policy.accuse(heard, heard, voted)) return
+  if (step.state.policy.forks && !hasAllItHears(step, joined, joined.claimedAtMs, voted)) return
 
   const version = nextVersion(joined.view.version, term)
   const lineage = step.state.policy.forks ? `${step.self.nodeId}.${step.self.incarnation}.${term}` : undefined
@@ -148,6 +156,12 @@ const claimAsMasterByAge = (step: Step, joined: Joined): void => {
   }
 }
 
+// Pre-vote: do enough voters not hear the master either, for a claim to be won?
+const isDeposed = (step: Step, joined: Joined, master: Voter): boolean =>
+  step.state.policy.forks
+    ? isGone(step, joined, master)
+    : isJoint(step, joined, (voter) => isBadLink(step, joined, voter, master))
+
 /** What a member does about mastership at every tick. */
 export const tick = (step: Step): void => {
   let joined = step.joined
@@ -158,6 +172,9 @@ export const tick = (step: Step): void => {
     tryWin(step)
     joined = step.joined
     if (joined === undefined || isActing(step.state, joined)) return
+    // Whoever was asked before it had noticed the master's silence itself is asked again, or the claim
+    // would wait out its time.
+    if (joined.claimedAtMs !== undefined) Heartbeat.broadcast(step)
   }
   const claiming = joined.claimedAtMs !== undefined && step.nowMs - joined.claimedAtMs < step.timing.claimRetryMs
   const master = masterByAge(joined.view)
@@ -174,6 +191,5 @@ export const tick = (step: Step): void => {
   if (claiming || step.nowMs < step.state.holdUntilMs) return
   const rank = olderCandidates(step, joined, self, master)
   if (step.nowMs - sinceMs < rank * step.timing.rankWaitMs) return
-  // Pre-vote: enough voters do not hear the master either.
-  if (isGone(step, joined, toVoter(master))) claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
+  if (isDeposed(step, joined, toVoter(master))) claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
 }

@@ -1,6 +1,7 @@
 /**
  * Who must agree. One rule set serves every policy; a policy is a quorum function over the voters of
- * a view, oldest first.
+ * a view, oldest first. Two policies with quorums let at most one side of a split change anything; the
+ * third lets every side go on.
  */
 import type { ViewBase, Voter } from "../wire/Extensions.ts"
 
@@ -11,8 +12,8 @@ export interface QuorumPolicy {
   /** May these voters settle a view or win a claim? */
   readonly quorum: (voters: ReadonlyArray<Voter>, has: Has) => boolean
   /**
-   * May these accusers have a voter removed or deposed? `reachable` are the voters that the judge hears;
-   * the accused is in neither list.
+   * May these accusers have a voter removed or deposed? `voters` are all, the accused among them, `reachable`
+   * those that the judge hears, without the accused.
    */
   readonly accuse: (voters: ReadonlyArray<Voter>, reachable: ReadonlyArray<Voter>, accuses: Has) => boolean
   /** Does each won claim start a lineage of its own, because other sides may go on? */
@@ -33,6 +34,41 @@ export const available: QuorumPolicy = {
   quorum: (voters, has) => voters.some(has),
   accuse: (_voters, reachable, accuses) => mostOf(reachable, accuses),
   forks: true
+}
+
+/** More than half of the voters, or half of them with the oldest: of two halves only one has it. */
+const holdsMajority = (voters: ReadonlyArray<Voter>, has: Has): boolean => {
+  const [oldest] = voters
+  return mostOf(voters, has) || (oldest !== undefined && has(oldest) && 2 * voters.filter(has).length === voters.length)
+}
+
+/**
+ * One side of a split goes on: the one with more than half of the voters, or with half of them and the oldest.
+ * The others halt, keep their data and rejoin. Accusing takes the same quorum, of all voters.
+ */
+export const majority: QuorumPolicy = {
+  name: "majority",
+  quorum: holdsMajority,
+  accuse: (voters, _reachable, accuses) => holdsMajority(voters, accuses),
+  forks: false
+}
+
+/**
+ * As {@link majority}, and never fewer than `count` voters: for a cluster of known size, whose survivors must not
+ * shrink below it step by step. `count` is a whole number from 1.
+ */
+export const staticQuorum = (count: number): QuorumPolicy => {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(`staticQuorum: ${count} is no whole number from 1`)
+  }
+  const quorum = (voters: ReadonlyArray<Voter>, has: Has): boolean =>
+    voters.filter(has).length >= count && holdsMajority(voters, has)
+  return {
+    name: `staticQuorum(${count})`,
+    quorum,
+    accuse: (voters, _reachable, accuses) => quorum(voters, accuses),
+    forks: false
+  }
 }
 
 /**

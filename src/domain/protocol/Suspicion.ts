@@ -94,10 +94,9 @@ export const isHeard = (step: Step, joined: Joined, voter: Voter): boolean =>
 /** Do enough voters not hear the member for it to be removed or deposed? While unsettled the base is asked. */
 export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {
   const all = joined.settled ? votersOf(joined.view.members) : joined.view.base.voters
-  const voters = all.filter((voter) => voter.nodeId !== member.nodeId)
   return step.state.policy.accuse(
-    voters,
-    voters.filter((voter) => isHeard(step, joined, voter)),
+    all,
+    all.filter((voter) => voter.nodeId !== member.nodeId && isHeard(step, joined, voter)),
     (voter) => isBadLink(step, joined, voter, member)
   )
 }

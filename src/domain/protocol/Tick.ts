@@ -7,6 +7,7 @@ import * as Heartbeat from "./Heartbeat.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
 import * as Leaving from "./Leaving.ts"
 import { memberAs, memberOf } from "./ClusterView.ts"
+import { dissolveIfLost } from "./LostView.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import * as Suspicion from "./Suspicion.ts"
@@ -53,7 +54,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   Suspicion.judgeAll(step, judge)
   beat(step)
   if (expelIfOut(step) || dissolveIfStranded(step)) return
-  if (JoinAnswered.dissolveFailedFounding(step)) return
+  if (JoinAnswered.dissolveFailedFounding(step) || dissolveIfLost(step)) return
   Leaving.tick(step)
   Mastership.tick(step)
   Duties.run(step)

@@ -3,7 +3,7 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
 import { adopt, dissolve, markSettled } from "./Adoption.ts"
 import { isActing } from "./ClusterState.ts"
-import { fromWire, isVoter, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
+import { fromWire, isBaseVoter, isVoter, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -29,6 +29,7 @@ export const receive = (
       case "same":
         if (settled && !joined.settled) {
           markSettled(step)
+          if (expelIfOut(step)) return "expelled"
           Duties.run(step)
           return "settled"
         }
@@ -89,6 +90,8 @@ export const dissolveIfStranded = (step: Step): boolean => {
   if (joined === undefined || step.state.leavingSinceMs !== undefined) return false
   const self = memberAs(joined.view, step.self)
   if (self !== undefined && isVoter(self)) return false
+  // Its vote is still needed where settling takes a quorum.
+  if (!step.state.policy.forks && !joined.settled && isBaseVoter(joined.view, step.self)) return false
   if (step.nowMs - joined.viewAtMs <= step.timing.strandedMs) return false
   dissolve(step, "its master went before it was made active", undefined, [])
   return true

@@ -1,37 +1,16 @@
 /** What the seeded hunt has found, each as small as it can be told. */
-import { HashMap, Option } from "effect"
+import { HashMap } from "effect"
 import { describe, expect, it } from "vitest"
 import { maxStrangers } from "../../../src/domain/protocol/Bounds.ts"
 import { type ClusterView, toWire } from "../../../src/domain/protocol/ClusterView.ts"
 import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
-import { founder, heartbeat, joinRequest, masterOf, Transcript } from "./Transcript.ts"
+import { founder, heartbeat, joinRequest, masterOf, Transcript, welcome } from "./Transcript.ts"
 
 const membersUpdate = (view: ClusterView, settled = true): ClusterMessageOf<"MEMBERS_UPDATE"> => ({
   type: "MEMBERS_UPDATE",
   clusterTimeMs: 0,
   ...toWire(view, settled)
 })
-
-const welcome = (
-  from: string,
-  view: ClusterView,
-  settled = true,
-  promise?: number
-): ClusterMessageOf<"JOIN_RESPONSE"> => {
-  const { view: members, ...extensions } = toWire(view, settled)
-  return {
-    type: "JOIN_RESPONSE",
-    accepted: true,
-    rejectReason: Option.none(),
-    rejectCode: Option.none(),
-    responderNodeId: Option.some(from),
-    membersView: Option.some(members),
-    partitionAssignments: Option.none(),
-    ...extensions,
-    incarnation: view.members.find((member) => member.nodeId === from)?.incarnation ?? 0,
-    ...(promise === undefined ? {} : { promise })
-  }
-}
 
 /** A member of the cluster that `master` leads, linked to it by connection 1. */
 const memberOf = (id: string, master: Transcript, seeds: ReadonlyArray<string> = ["n1"]): Transcript => {

@@ -7,10 +7,11 @@ import { ClusterConfig } from "../../../src/domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../../../src/domain/model/NodeConfig.ts"
 import type { ClusterCommand } from "../../../src/domain/protocol/ClusterCommand.ts"
 import { type ClusterState, initial, type Joined } from "../../../src/domain/protocol/ClusterState.ts"
+import { type ClusterView, toWire } from "../../../src/domain/protocol/ClusterView.ts"
 import * as Inbound from "../../../src/domain/protocol/Inbound.ts"
 import * as Leaving from "../../../src/domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../../src/domain/protocol/LinkEvents.ts"
-import { available } from "../../../src/domain/protocol/Quorum.ts"
+import { available, type QuorumPolicy } from "../../../src/domain/protocol/Quorum.ts"
 import { tick } from "../../../src/domain/protocol/Tick.ts"
 import { type Step, transition } from "../../../src/domain/protocol/Transition.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
@@ -22,6 +23,7 @@ export interface TranscriptOptions {
   readonly seeds?: ReadonlyArray<string>
   readonly config?: Partial<ClusterConfig>
   readonly node?: Partial<NodeConfig>
+  readonly policy?: QuorumPolicy
 }
 
 export class Transcript {
@@ -43,7 +45,7 @@ export class Transcript {
       ...options.node
     })
     const incarnation = (port - 9000) * 1000
-    this.state = initial({ config, node, policy: available, incarnation, nowMs: 0 }, addressOf(id))
+    this.state = initial({ config, node, policy: options.policy ?? available, incarnation, nowMs: 0 }, addressOf(id))
     this.last = Render.state(this.state)
   }
 
@@ -192,4 +194,26 @@ export const masterOf = (id: string, ids: ReadonlyArray<string>, options: Transc
   }
   transcript.text()
   return transcript
+}
+
+/** The answer of `from` to a node that its view admits. */
+export const welcome = (
+  from: string,
+  view: ClusterView,
+  settled = true,
+  promise?: number
+): ClusterMessageOf<"JOIN_RESPONSE"> => {
+  const { view: members, ...extensions } = toWire(view, settled)
+  return {
+    type: "JOIN_RESPONSE",
+    accepted: true,
+    rejectReason: Option.none(),
+    rejectCode: Option.none(),
+    responderNodeId: Option.some(from),
+    membersView: Option.some(members),
+    partitionAssignments: Option.none(),
+    ...extensions,
+    incarnation: view.members.find((member) => member.nodeId === from)?.incarnation ?? 0,
+    ...(promise === undefined ? {} : { promise })
+  }
 }
