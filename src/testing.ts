@@ -1,3 +1,4 @@
 /** `effect-squadron/testing`: clusters without sockets, for specs. */
+export * as Simulation from "./testing/Simulation.ts"
 export * as TestCluster from "./testing/TestCluster.ts"
 export * as TransportMemory from "./layers/TransportMemory.ts"

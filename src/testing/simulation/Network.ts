@@ -1,0 +1,228 @@
+/**
+ * Connections as TCP gives them: each direction delivers in order, after random delays. What is sent into a
+ * cut waits and arrives when the cut ends, unless the connection has timed out by then; then both ends
+ * learn that it ended, and what was on its way is lost.
+ */
+import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
+import type { Process } from "./Process.ts"
+import type { Random } from "./Random.ts"
+
+/** One end of a connection. Items are on their way *to* an end. */
+export interface End<Item> {
+  readonly process: Process
+  readonly id: ConnectionId
+  readonly wire: Wire<Item>
+  isOpen: boolean
+  lastArrivalMs: number
+  /** Sent into a cut, oldest first. `undefined`: the other end has closed. */
+  held: Array<Item | undefined>
+}
+
+interface Wire<Item> {
+  readonly ends: Array<End<Item>>
+  /** Counts up when everything that is on its way gets lost. */
+  epoch: number
+  timeouts: number
+}
+
+/** What the network asks of the world around it. */
+export interface Surroundings<Item> {
+  readonly nowMs: () => number
+  /** Calls {@link Network.arrive} at that time. `item` `undefined`: the end of the stream. */
+  readonly arriveAt: (atMs: number, to: End<Item>, epoch: number, item: Item | undefined) => void
+  readonly later: (delayMs: number, run: () => void) => void
+  readonly accepted: (process: Process, id: ConnectionId) => void
+  readonly dialled: (process: Process, id: ConnectionId, address: string) => void
+  readonly dialFailed: (process: Process, address: string, refused: boolean) => void
+  readonly received: (process: Process, id: ConnectionId, item: Item) => void
+  readonly closed: (process: Process, id: ConnectionId) => void
+}
+
+export interface DelayRange {
+  readonly minMs: number
+  readonly maxMs: number
+}
+
+/** An address that does not answer fails after this. */
+const dialTimeoutMs = 2000
+/** Data that nobody acknowledges ends a connection after a time in this range. */
+const unacknowledgedMs = { minMs: 800, maxMs: 8000 }
+
+export class Network<Item> {
+  delay: DelayRange
+  /** Milliseconds by which everything from a host takes longer. */
+  readonly slow = new Map<string, number>()
+  private readonly random: Random
+  private readonly around: Surroundings<Item>
+  private readonly ends = new Map<ConnectionId, End<Item>>()
+  private readonly listeners = new Map<string, Process>()
+  /** For each host those that it cannot reach. */
+  private readonly cuts = new Map<string, Set<string>>()
+  private connections = 0
+
+  constructor(random: Random, delay: DelayRange, around: Surroundings<Item>) {
+    this.random = random
+    this.delay = delay
+    this.around = around
+  }
+
+  listen(process: Process): void {
+    this.listeners.set(process.address, process)
+  }
+
+  // ---- cuts -----------------------------------------------------------------------------------------
+
+  private isCut(from: string, to: string): boolean {
+    return this.cuts.size > 0 && this.cuts.get(from)?.has(to) === true
+  }
+  /** Nothing passes from one host to another, in this direction. */
+  cut(from: string, to: string): void {
+    const targets = this.cuts.get(from)
+    if (targets === undefined) this.cuts.set(from, new Set([to]))
+    else targets.add(to)
+  }
+  /** The given cuts end. */
+  mend(cuts: Iterable<readonly [from: string, to: string]>): void {
+    for (const [from, to] of cuts) this.cuts.get(from)?.delete(to)
+    this.flushAll()
+  }
+  mendAll(): void {
+    this.cuts.clear()
+    this.flushAll()
+  }
+  private flushAll(): void {
+    for (const end of this.ends.values()) this.flush(end)
+  }
+  private isBlocked(from: Process, to: Process): boolean {
+    return !from.isHostUp || !to.isHostUp || this.isCut(from.host, to.host)
+  }
+
+  // ---- connections ------------------------------------------------------------------------------------
+
+  dial(from: Process, address: string): void {
+    this.around.later(this.delayMs(from) + this.delayMs(from), () => {
+      if (!from.isAlive) return
+      const to = this.listeners.get(address)
+      const isReached =
+        to !== undefined && to.isHostUp && !this.isCut(from.host, to.host) && !this.isCut(to.host, from.host)
+      if (to === undefined || (isReached && !to.isAlive)) {
+        from.whenAwake(() => this.around.dialFailed(from, address, true))
+      } else if (isReached) this.connect(from, to, address)
+      else {
+        this.around.later(dialTimeoutMs, () => from.whenAwake(() => this.around.dialFailed(from, address, false)))
+      }
+    })
+  }
+
+  private connect(from: Process, to: Process, address: string): void {
+    const wire: Wire<Item> = { ends: [], epoch: 0, timeouts: 0 }
+    const open = (process: Process): End<Item> => {
+      const end = { process, id: ++this.connections, wire, isOpen: true, lastArrivalMs: 0, held: [] }
+      wire.ends.push(end)
+      this.ends.set(end.id, end)
+      return end
+    }
+    const own = open(from)
+    const other = open(to)
+    to.whenAwake(() => this.around.accepted(to, other.id))
+    from.whenAwake(() => this.around.dialled(from, own.id, address))
+  }
+
+  send(id: ConnectionId, item: Item): void {
+    const own = this.ends.get(id)
+    if (own?.isOpen === true) this.carry(own, item)
+  }
+
+  /** The process closes its end: the other learns it after everything that was sent before. */
+  close(id: ConnectionId): void {
+    const own = this.ends.get(id)
+    if (own === undefined) return
+    own.isOpen = false
+    this.ends.delete(id)
+    this.carry(own, undefined)
+  }
+
+  /** A process has ended, and its connections with it; `withLoss`: what it had not sent out yet is lost. */
+  closeAll(process: Process, withLoss: boolean): void {
+    for (const end of this.ends.values()) {
+      if (end.process !== process) continue
+      if (withLoss) end.wire.epoch++
+      this.close(end.id)
+    }
+  }
+
+  /** The connections between two hosts are reset. */
+  reset(hostA: string, hostB: string): void {
+    const wires = new Set([...this.ends.values()].map((end) => end.wire))
+    for (const wire of wires) {
+      const hosts = new Set(wire.ends.map((end) => end.process.host))
+      if (hosts.has(hostA) && hosts.has(hostB)) this.breakWire(wire)
+    }
+  }
+
+  private learnEnd(end: End<Item>): void {
+    if (!end.isOpen) return
+    end.isOpen = false
+    this.ends.delete(end.id)
+    this.around.closed(end.process, end.id)
+  }
+
+  private breakWire(wire: Wire<Item>): void {
+    wire.epoch++
+    for (const end of wire.ends) {
+      end.held = []
+      if (end.isOpen) {
+        this.around.later(this.delayMs(end.process), () => end.process.whenAwake(() => this.learnEnd(end)))
+      }
+    }
+  }
+
+  // ---- carrying ---------------------------------------------------------------------------------------
+
+  private delayMs(from: Process): number {
+    const { maxMs, minMs } = this.delay
+    const ms = this.random.between(minMs, maxMs)
+    return this.slow.size === 0 ? ms : ms + (this.slow.get(from.host) ?? 0)
+  }
+
+  private carry(own: End<Item>, item: Item | undefined): void {
+    const [first, second] = own.wire.ends
+    const to = first === own ? second : first
+    if (to === undefined) return
+    if (this.isBlocked(own.process, to.process)) {
+      if (to.held.length === 0) this.startTimeout(own.wire)
+      to.held.push(item)
+      return
+    }
+    to.lastArrivalMs = Math.max(this.around.nowMs() + this.delayMs(own.process), to.lastArrivalMs)
+    this.around.arriveAt(to.lastArrivalMs, to, own.wire.epoch, item)
+  }
+
+  /** An item has reached the host of an end. */
+  arrive(to: End<Item>, epoch: number, item: Item | undefined): void {
+    if (to.wire.epoch !== epoch || !to.process.isAlive) return
+    if (to.process.isFrozen) to.process.whenAwake(() => this.handle(to, item))
+    else this.handle(to, item)
+  }
+  private handle(to: End<Item>, item: Item | undefined): void {
+    if (item === undefined) this.learnEnd(to)
+    else if (to.isOpen) this.around.received(to.process, to.id, item)
+  }
+
+  // What waits for this end.
+  private flush(to: End<Item>): void {
+    if (to.held.length === 0) return
+    const from = to.wire.ends.find((end) => end !== to)
+    if (from === undefined || this.isBlocked(from.process, to.process)) return
+    const items = to.held
+    to.held = []
+    for (const item of items) this.carry(from, item)
+  }
+
+  private startTimeout(wire: Wire<Item>): void {
+    const number = ++wire.timeouts
+    this.around.later(this.random.between(unacknowledgedMs.minMs, unacknowledgedMs.maxMs), () => {
+      if (wire.timeouts === number && wire.ends.some((end) => end.held.length > 0)) this.breakWire(wire)
+    })
+  }
+}

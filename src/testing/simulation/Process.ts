@@ -1,0 +1,118 @@
+/**
+ * One process of the virtual world: a state of the protocol, its failure detector and clocks, and an event
+ * loop that can stand still. What arrives meanwhile waits, as in a kernel's buffers.
+ */
+import { PhiAccrual, PhiAccrualConfig } from "../../domain/detection/PhiAccrual.ts"
+import type { ClusterCommand, StopReason } from "../../domain/protocol/ClusterCommand.ts"
+import { type ClusterState, isActing, type Joined } from "../../domain/protocol/ClusterState.ts"
+import { tick } from "../../domain/protocol/Tick.ts"
+import { type Step, transition } from "../../domain/protocol/Transition.ts"
+
+/**
+ * Replaces the outcome of every transition: how a spec plants a bug, to see the simulator find it. A pure
+ * function of the states before and after.
+ */
+export type Tamper = (after: ClusterState, before: ClusterState) => ClusterState
+
+/** A process may run fast or slow, and counts from any origin. */
+export interface ProcessClock {
+  readonly offsetMs: number
+  readonly rate: number
+}
+
+export interface ProcessOptions {
+  readonly host: string
+  readonly address: string
+  /** Processes started before it in this world, and itself. */
+  readonly number: number
+  readonly clock: ProcessClock
+  readonly state: ClusterState
+  readonly tamper: Tamper | undefined
+}
+
+export class Process {
+  readonly host: string
+  readonly address: string
+  readonly number: number
+  /** Name and incarnation: no two processes share it. */
+  readonly name: string
+  state: ClusterState
+  isAlive = true
+  /** The machine answers: without a process on it, it refuses connections at once. */
+  isHostUp = true
+  stopped: StopReason | undefined
+  private readonly clock: ProcessClock
+  private readonly tamper: Tamper | undefined
+  private readonly detector: PhiAccrualConfig
+  private readonly windows = new Map<string, (typeof PhiAccrual)["empty"]>()
+  private held: Array<() => void> | undefined
+
+  constructor(options: ProcessOptions) {
+    const { state } = options
+    this.host = options.host
+    this.address = options.address
+    this.number = options.number
+    this.clock = options.clock
+    this.state = state
+    this.tamper = options.tamper
+    this.name = `${state.self.nodeId}@${state.self.incarnation}`
+    this.detector = PhiAccrualConfig.fromClusterConfig(state.config)
+  }
+
+  get id(): string {
+    return this.state.self.nodeId
+  }
+  get isFrozen(): boolean {
+    return this.held !== undefined
+  }
+  get joined(): Joined | undefined {
+    return this.state.phase._tag === "Joined" ? this.state.phase : undefined
+  }
+  get isActing(): boolean {
+    return this.joined !== undefined && isActing(this.state, this.joined)
+  }
+  /** Milliseconds of the world between two ticks. */
+  get tickMs(): number {
+    return this.state.timing.tickIntervalMs / this.clock.rate
+  }
+
+  freeze(): void {
+    this.held ??= []
+  }
+  /** Handles what has waited, in order. */
+  thaw(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const run of held) this.whenAwake(run)
+  }
+  /** Runs now, or after the thaw; never in a dead process. */
+  whenAwake(run: () => void): void {
+    if (!this.isAlive) return
+    if (this.held === undefined) run()
+    else this.held.push(run)
+  }
+
+  /** One transition. Gives its commands. */
+  commit(worldMs: number, run: (step: Step) => void): ReadonlyArray<ClusterCommand> {
+    const before = this.state
+    const [after, , commands] = transition(run)(before, this.clock.offsetMs + worldMs * this.clock.rate)
+    this.state = this.tamper === undefined ? after : this.tamper(after, before)
+    return commands
+  }
+  tick(worldMs: number): ReadonlyArray<ClusterCommand> {
+    return this.commit(worldMs, (step) =>
+      tick(step, (peer) => {
+        const window = this.windows.get(peer)
+        return window !== undefined && !PhiAccrual.isAlive(window, step.nowMs, this.detector)
+      })
+    )
+  }
+
+  detectorHeard(nodeId: string, atMs: number): void {
+    const window = this.windows.get(nodeId) ?? PhiAccrual.empty
+    this.windows.set(nodeId, PhiAccrual.sampledHeartbeat(window, atMs, this.detector))
+  }
+  detectorForgets(nodeId: string): void {
+    this.windows.delete(nodeId)
+  }
+}

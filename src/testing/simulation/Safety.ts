@@ -1,0 +1,219 @@
+/**
+ * What must never happen, checked after every step of every process, each time only what the step changed.
+ *
+ * 1. The version of the view never falls in a process; of a table never within a lineage on an incarnation.
+ * 2. One content for each view (lineage, version), one acting master for each (lineage, term).
+ * 3. Once a settled view has left an incarnation out, no later settled view of the lineage has it, and it
+ *    makes no later view there. No process goes on with a settled view without itself.
+ * 4. Where only one side of a split may go on: of two settled views of a lineage the later continues the earlier.
+ * 5. Views hold each id once; tables have an owner and distinct replicas for every partition.
+ * 6. Everything that can grow stays within its bound.
+ */
+import { HashMap } from "effect"
+import * as Bounds from "../../domain/protocol/Bounds.ts"
+import { type ClusterState, type Joined, selfMember } from "../../domain/protocol/ClusterState.ts"
+import { type ClusterView, incarnationOf, maxAncestors } from "../../domain/protocol/ClusterView.ts"
+import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
+import { termOf } from "../../domain/protocol/Version.ts"
+import type { Process } from "./Process.ts"
+import { describeMembers, describeVersion } from "./Transcript.ts"
+import { Violation } from "./Violation.ts"
+
+interface KnownView {
+  readonly view: ClusterView
+  readonly content: string
+}
+
+interface KnownLineage {
+  /** The latest settled view. */
+  settled: ClusterView
+  /** Incarnations that a settled view left out, with the lowest version that did. */
+  readonly out: Map<string, number>
+}
+
+const keyOf = (lineage: string, version: number): string => `${lineage}:${version}`
+const nameOf = (view: ClusterView): string => `${view.lineage} ${describeVersion(view.version)}`
+const namesIn = (view: ClusterView): ReadonlyArray<string> =>
+  view.members.filter((member) => member.state !== "dead").map((member) => `${member.nodeId}@${incarnationOf(member)}`)
+
+const fail = (text: string): never => {
+  throw new Violation(text)
+}
+
+const contentOf = (view: ClusterView): string =>
+  `${describeMembers(view.members)} of ${view.base.voters.map((voter) => `${voter.nodeId}@${voter.incarnation}`).join()}`
+
+export class Safety {
+  private readonly views = new Map<string, KnownView>()
+  private readonly lineages = new Map<string, KnownLineage>()
+  private readonly actors = new Map<string, string>()
+  private readonly viewVersions = new Map<string, number>()
+  private readonly tableVersions = new Map<string, number>()
+  // Tables are immutable and shared between the nodes of a run: each is checked once.
+  private readonly validTables = new WeakSet<ClusterPartitionTable>()
+
+  /** Checks what a step changed. Throws a {@link Violation}. */
+  stepped(process: Process, before: ClusterState): void {
+    const { state } = process
+    if (state.mesh !== before.mesh) this.checkMesh(process)
+    if (state.phase === before.phase) return
+    this.checkPhase(process, before)
+    const { joined } = process
+    if (joined === undefined) return
+    const old = before.phase._tag === "Joined" ? before.phase : undefined
+    const isOther = joined.view !== old?.view
+    const wasSettled = old !== undefined && old.settled
+    if (isOther) this.viewChanged(process, joined.view)
+    if (joined.settled && (isOther || !wasSettled)) this.settled(process, joined)
+    if (joined.table !== old?.table) this.tableChanged(process, joined)
+    if (isOther || joined.ownTerm !== old?.ownTerm || joined.promise !== old?.promise) this.acts(process, joined)
+  }
+
+  /** Is the view named first made from the one named second, or the same? */
+  private continues(later: ClusterView, earlier: ClusterView): boolean {
+    const wanted = keyOf(earlier.lineage, earlier.version)
+    for (let key: string | undefined = keyOf(later.lineage, later.version); key !== undefined;) {
+      if (key === wanted) return true
+      const known = this.views.get(key)
+      key = known === undefined ? undefined : keyOf(known.view.parent.lineage, known.view.parent.version)
+    }
+    return false
+  }
+
+  // ---- views ------------------------------------------------------------------------------------------
+
+  private viewChanged(process: Process, view: ClusterView): void {
+    const held = this.viewVersions.get(process.name) ?? 0
+    if (view.version < held) {
+      fail(
+        `the view version of ${process.name} falls from ${describeVersion(held)} to ${describeVersion(view.version)}`
+      )
+    }
+    this.viewVersions.set(process.name, view.version)
+    const key = keyOf(view.lineage, view.version)
+    const known = this.views.get(key)
+    if (known?.view.members === view.members && known.view.base === view.base) return
+    const content = contentOf(view)
+    if (known === undefined) {
+      this.views.set(key, { view, content })
+      this.proposed(process, view)
+    } else if (known.content !== content) {
+      fail(`two contents of view ${nameOf(view)}: ${known.content} / ${content}`)
+    }
+  }
+
+  // The first process to hold a view has made it.
+  private proposed(proposer: Process, view: ClusterView): void {
+    if (view.members.length > proposer.state.node.maxMembers) fail(`${nameOf(view)} has more members than maxMembers`)
+    if (new Set(view.members.map((member) => member.nodeId)).size < view.members.length) {
+      fail(`a node id stands twice in ${nameOf(view)}`)
+    }
+    const outAt = this.lineages.get(view.lineage)?.out.get(proposer.name)
+    if (outAt !== undefined && outAt < view.version) {
+      fail(`${proposer.name} makes ${nameOf(view)}, and was put out in ${describeVersion(outAt)}`)
+    }
+  }
+
+  private settled(process: Process, joined: Joined): void {
+    const { view } = joined
+    if (process.state.leavingSinceMs === undefined && selfMember(process.state, joined) === undefined) {
+      fail(`${process.name} goes on with ${nameOf(view)}, settled without itself`)
+    }
+    const lineage = this.lineages.get(view.lineage)
+    if (lineage === undefined) {
+      this.lineages.set(view.lineage, { settled: view, out: new Map() })
+      return
+    }
+    const last = lineage.settled
+    if (last.version === view.version) return
+    const [earlier, later] = last.version < view.version ? [last, view] : [view, last]
+    if (!process.state.policy.forks && !this.continues(later, earlier)) {
+      fail(`settled views conflict: ${nameOf(earlier)} and ${nameOf(later)}`)
+    }
+    const staying = new Set(namesIn(later))
+    for (const name of namesIn(earlier)) {
+      if (staying.has(name)) continue
+      lineage.out.set(name, Math.min(later.version, lineage.out.get(name) ?? Number.POSITIVE_INFINITY))
+    }
+    for (const name of namesIn(view)) {
+      const outAt = lineage.out.get(name)
+      if (outAt !== undefined && outAt < view.version) {
+        fail(`${name} is back in the settled ${nameOf(view)}, and was put out in ${describeVersion(outAt)}`)
+      }
+    }
+    lineage.settled = later
+  }
+
+  private acts(process: Process, joined: Joined): void {
+    if (!process.isActing) return
+    const key = `${joined.view.lineage} in term ${termOf(joined.view.version)}`
+    const other = this.actors.get(key)
+    if (other === undefined) this.actors.set(key, process.name)
+    else if (other !== process.name) fail(`two masters of ${key}: ${other} and ${process.name}`)
+  }
+
+  // ---- tables -----------------------------------------------------------------------------------------
+
+  private tableChanged(process: Process, { table, view }: Joined): void {
+    if (table.version > 0) {
+      const key = `${process.name} ${view.lineage}`
+      const held = this.tableVersions.get(key) ?? 0
+      if (table.version < held) {
+        fail(
+          `the table version of ${process.name} falls from ${describeVersion(held)} to ${describeVersion(table.version)}`
+        )
+      }
+      this.tableVersions.set(key, table.version)
+    }
+    if (this.validTables.has(table)) return
+    const isNew = table.version === 0 && table.rows.every((row) => row === undefined)
+    if (!isNew) {
+      for (const [id, row] of table.rows.entries()) {
+        if (row === undefined || row.owner === "") fail(`partition ${id} has no owner at ${process.name}`)
+        else if (row.partitionId !== id) fail(`row ${id} of ${process.name} is of partition ${row.partitionId}`)
+        else if (row.backups.includes(row.owner) || new Set(row.backups).size < row.backups.length) {
+          fail(`partition ${id} names a replica twice at ${process.name}`)
+        }
+      }
+    }
+    this.validTables.add(table)
+  }
+
+  // ---- bounds -----------------------------------------------------------------------------------------
+
+  private checkMesh({ name, state: { mesh, node } }: Process): void {
+    within(name, "dials", mesh.dials.size, Bounds.maxDials)
+    within(name, "lost links", mesh.lost.size, node.maxMembers)
+    for (const ids of mesh.links.values()) {
+      within(name, "connections of a node", ids.length, Bounds.maxConnectionsPerNode)
+    }
+  }
+
+  private checkPhase({ name, state: { node, phase } }: Process, before: ClusterState): void {
+    if (phase._tag === "Fresh") {
+      within(name, "known addresses", phase.known.length, Bounds.maxKnownAddresses)
+      within(name, "fresh nodes", phase.heard.size, Bounds.maxFreshNodes)
+      within(name, "dial failures", phase.dialFailures.size, Bounds.maxDials)
+      return
+    }
+    const old = before.phase._tag === "Joined" ? before.phase : undefined
+    const members = phase.view.members.length
+    if (phase.peers !== old?.peers || phase.view !== old.view) {
+      const bound = members + phase.view.base.voters.length + Bounds.maxStrangers
+      within(name, "peers", HashMap.size(phase.peers), bound)
+    }
+    if (phase.view !== old?.view) {
+      within(name, "members", members, node.maxMembers)
+      within(name, "ancestors", phase.view.ancestors.length, maxAncestors)
+    }
+    within(name, "queued joins", phase.joins.size, Bounds.maxQueuedJoins)
+    within(name, "queued leaves", phase.leaves.size, members)
+    within(name, "suspicions of others", phase.suspectSince.size, members)
+    within(name, "dead members", phase.deadSince.size, members)
+    within(name, "suspicions", phase.suspected.length, members)
+  }
+}
+
+const within = (name: string, what: string, size: number, bound: number): void => {
+  if (size > bound) fail(`${name} holds ${size} ${what}, more than ${bound}`)
+}
