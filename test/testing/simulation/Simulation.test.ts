@@ -99,20 +99,24 @@ const planted: ReadonlyArray<{ readonly bug: string; readonly tamper: Simulation
 ]
 
 describe("a planted bug", () => {
-  it.each(planted)("is caught, and its schedule shrunk: $bug", ({ said, tamper }) => {
+  it.each(planted)("is caught, and its schedule shrunk until every fault of it is needed: $bug", ({ said, tamper }) => {
     const base = { nodes: 4, profile: "chaos", tamper } as const
     const seeds = Array.from({ length: 40 }, (_, i) => i + 1)
-    const seed = seeds.find(
-      (one) => Simulation.run({ ...base, seed: one }).schedule.length > 3 && !Simulation.run({ ...base, seed: one }).ok
-    )
-    assert.isDefined(seed, "no seed has found it")
-    const failed = Simulation.run({ ...base, seed: seed ?? 0 })
-    const { outcome, runs } = Simulation.shrink({ ...base, seed: seed ?? 0 })
+    const failed = seeds
+      .map((seed) => Simulation.run({ ...base, seed }))
+      .find((outcome) => !outcome.ok && outcome.schedule.length > 3)
+    assert.isDefined(failed, "no seed has found it")
+    const options = { ...base, seed: failed?.seed ?? 0 }
+    const { outcome, runs } = Simulation.shrink(options)
     assert.isFalse(outcome.ok)
     assert.match(outcome.violation ?? "", said)
-    assert.isBelow(outcome.schedule.length, failed.schedule.length)
-    assert.isAtMost(outcome.schedule.length, 3)
+    assert.isBelow(outcome.schedule.length, failed?.schedule.length ?? 0)
+    assert.isAtMost(outcome.schedule.length, 20)
     assert.isAtMost(runs, Simulation.maxShrinkRuns)
+    for (const fault of outcome.schedule) {
+      const faults = outcome.schedule.filter((other) => other !== fault)
+      assert.isTrue(Simulation.run({ ...options, faults }).ok, `fails without ${Simulation.describeFault(fault)}`)
+    }
     assert.match(outcome.transcript.join("\n"), /VIOLATION/)
   })
 })
