@@ -7,6 +7,7 @@
  * faults: `Simulation.run({ seed: 7, nodes: 25, profile: "chaos" })`. For a program that uses a cluster see
  * `TestCluster`.
  */
+export { campaign, type Progress, Report, reportOf, toJson } from "./simulation/Campaign.ts"
 export { Fault, type FaultKind, describeFault } from "./simulation/Fault.ts"
 export { Profile } from "./simulation/Profile.ts"
 export { agreementLimitMs, type Options, type Outcome, run } from "./simulation/Run.ts"
