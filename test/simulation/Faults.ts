@@ -18,6 +18,8 @@ export class Fleet {
   haveSameSeeds = false
   /** A process ended: what it knew is gone, as nothing is on disk. */
   hadRestart = false
+  /** A node went for good without anyone being told: where settling takes a quorum this may halt for ever. */
+  hadLoss = false
   /** Faults so far, for the report. */
   readonly story: Array<string> = []
   isHealed = false
@@ -66,6 +68,7 @@ export class Fleet {
   private takeAddress(dead: VirtualProcess): void {
     const plan = this.plans.get(dead.host)
     if (plan === undefined || this.world.get(dead.host).isAlive) return
+    this.hadLoss = true
     this.plans.set(dead.host, { ...plan, id: `x${++this.extras}` })
     this.story.push(`${dead.host} becomes x${this.extras}`)
     this.start(dead.host)

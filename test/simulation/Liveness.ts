@@ -69,11 +69,12 @@ const sideFault = (side: ReadonlyArray<VirtualProcess>): string | undefined => {
 export const sidesOf = (processes: ReadonlyArray<VirtualProcess>): ReadonlyMap<string, ReadonlyArray<VirtualProcess>> =>
   Map.groupBy(processes, (process) => process.joined?.view.lineage ?? "")
 
-/** Why the living processes have not converged, each lineage for itself; `undefined` when they have. */
+/** Why the living processes have not converged to one lineage; `undefined` when they have. */
 export const convergenceFault = (processes: ReadonlyArray<VirtualProcess>): string | undefined => {
   const sides = sidesOf(processes)
   const fresh = sides.get("")?.[0]
   if (fresh !== undefined) return `${fresh.id} has no view`
+  if (sides.size > 1) return `${sides.size} lineages: ${[...sides.keys()].join()}`
   for (const side of sides.values()) {
     const fault = sideFault(side)
     if (fault !== undefined) return fault

@@ -211,6 +211,8 @@ export class Safety implements Observer {
     const within = (name: string, size: number, bound: number): void => {
       if (size > bound) this.fail(`${name} of ${process.id} has ${size} entries, more than ${bound}`)
     }
+    within("outside", process.state.split.outside.size, Bounds.maxOutside)
+    within("askedAtMs", process.state.split.askedAtMs.size, Bounds.maxForeignLineages)
     within("dials", mesh.dials.size, Bounds.maxDials)
     for (const ids of mesh.links.values()) within("links", ids.length, Bounds.maxConnectionsPerNode)
     if (phase._tag === "Fresh") {

@@ -102,7 +102,7 @@ const supervise = (fleet: Fleet): void => {
   }
 }
 
-const converge = (fleet: Fleet, safety: Safety): number => {
+const converge = (fleet: Fleet, safety: Safety, policy: QuorumPolicy): number => {
   const { world } = fleet
   const startMs = world.nowMs
   let sinceMs: number | undefined
@@ -116,6 +116,7 @@ const converge = (fleet: Fleet, safety: Safety): number => {
     // Whoever gave up before the end of the faults is started again; later giving up is a fault.
     if (world.nowMs - startMs < 40_000) supervise(fleet)
   }
+  if (sinceMs === undefined && !policy.forks && fleet.hadLoss) return Number.POSITIVE_INFINITY
   if (sinceMs === undefined) return safety.fail(`no agreement ${healLimitMs} ms after healing: ${fault}`)
   const sides = [...sidesOf(world.living).values()].flatMap((side) => side[0]?.joined?.view ?? [])
   for (const one of sides) {
@@ -160,7 +161,7 @@ export const scenario = (seed: number, options: ScenarioOptions = {}): Outcome =
     if (!calm && choose.chance(0.3)) safety.onProposal = ambush(fleet, choose.between(0.02, 0.2))
     world.run(beginMs + 32_000)
     heal(fleet)
-    healMs = converge(fleet, safety)
+    healMs = converge(fleet, safety, policy)
   } catch (error) {
     if (!(error instanceof Error)) throw error
     fault = error instanceof Violation ? error.message : `${error.stack}`

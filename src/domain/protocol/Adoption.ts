@@ -4,7 +4,7 @@ import type { ClusterChange } from "../model/ClusterChange.ts"
 import { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
-import { maxKnownAddresses } from "./Bounds.ts"
+import { maxKnownAddresses, maxOutside } from "./Bounds.ts"
 import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.ts"
 import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
@@ -65,6 +65,18 @@ const peersFor = (step: Step, view: ClusterView, before: HashMap.HashMap<NodeId,
   return peers
 }
 
+/** Members that the view has lost are probed: they may live in another part of a split. */
+const rememberOutside = (step: Step, lost: ReadonlyArray<MemberInfo>): void => {
+  if (lost.length === 0) return
+  const { split } = step.state
+  const outside = new Map(split.outside)
+  for (const member of lost) {
+    outside.delete(member.nodeId)
+    outside.set(member.nodeId, { address: Mesh.addressOf(member), sinceMs: step.nowMs })
+  }
+  step.set({ split: { ...split, outside: new Map([...outside].slice(-maxOutside)) } })
+}
+
 /**
  * Makes `view` this node's view. The promise is kept within a lineage when it is for a higher term;
  * the acting master keeps its desk (`keepDesk`) when the view is its own proposal.
@@ -107,6 +119,8 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     table: before?.table ?? emptyTable(step.state),
     tableViewVersion: before?.tableViewVersion ?? -1
   }
+  const lost = before?.view.members.filter((member) => !members.has(member.nodeId)) ?? []
+  rememberOutside(step, lost)
   step.set({ phase: joined, lastVersion: Math.max(step.state.lastVersion, view.version) })
   step.note(`view ${view.version} of ${view.lineage}: ${view.cause}`, "debug")
   if (settled) markSettled(step)
@@ -125,6 +139,10 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
   }
   step.note(`rejoining: ${why}`, "warn")
   for (const nodeId of HashMap.keys(joined.peers)) step.forgetDetector(nodeId)
+  rememberOutside(
+    step,
+    joined.view.members.filter((member) => member.nodeId !== step.self.nodeId)
+  )
   const own = Mesh.ownAddress(step)
   const seeds = step.state.config.seedAddresses.filter((address) => address !== own).map((address) => ({ address }))
   const fresh = freshPhase(step.nowMs, seeds)
@@ -132,6 +150,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
   step.set({
     self: { ...step.self, incarnation: step.self.incarnation + 1 },
     published: { members: [], masterId: undefined },
+    split: { ...step.state.split, haltedSinceMs: undefined },
     phase: {
       ...fresh,
       known: [...new Set([...fresh.known, ...others])].slice(0, maxKnownAddresses),

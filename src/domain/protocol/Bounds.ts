@@ -13,6 +13,11 @@ export const maxDials = 256
 /** Nodes outside the view whose last repair is remembered; further ones get no repair for now. */
 export const maxStrangers = 64
 
+/** Former members whose addresses are probed; of more the oldest are forgotten. */
+export const maxOutside = 64
+/** Foreign lineages probed in one heartbeat interval; further ones wait. */
+export const maxForeignLineages = 64
+
 /** UTF-8 bytes of a list in a frame that opens a connection (4 KiB in all); what does not fit is left out. */
 export const maxOpeningListBytes = 1024
 

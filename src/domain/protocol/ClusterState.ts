@@ -143,6 +143,19 @@ export interface Joined {
   readonly tableViewVersion: number
 }
 
+/** What a node knows of other parts of a split cluster. It outlives views and incarnations. */
+export interface SplitState {
+  /** Former members that the view does not list any more, oldest first; at most `maxOutside`. */
+  readonly outside: ReadonlyMap<NodeId, { readonly address: string; readonly sinceMs: number }>
+  readonly nextProbeAtMs: number
+  /** When each foreign lineage was last probed; at most `maxForeignLineages`. */
+  readonly askedAtMs: ReadonlyMap<Lineage, number>
+  /** When this node last asked another part to merge into its own. */
+  readonly wonAtMs: number
+  /** Since when this node hears no quorum; `undefined` while it does. */
+  readonly haltedSinceMs: number | undefined
+}
+
 /** This process as others see it. */
 export interface LocalNode {
   readonly nodeId: NodeId
@@ -166,6 +179,7 @@ export interface ClusterState {
   readonly lastVersion: number
   /** The last settled member list, as subscribers know it. */
   readonly published: { readonly members: ReadonlyArray<MemberInfo>; readonly masterId: NodeId | undefined }
+  readonly split: SplitState
   readonly phase: Fresh | Joined
 }
 
@@ -218,6 +232,13 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     leavingSinceMs: undefined,
     lastVersion: 0,
     published: { members: [], masterId: undefined },
+    split: {
+      outside: new Map(),
+      nextProbeAtMs: options.nowMs + options.config.splitBrainCheckIntervalMs,
+      askedAtMs: new Map(),
+      wonAtMs: Number.NEGATIVE_INFINITY,
+      haltedSinceMs: undefined
+    },
     phase: freshPhase(
       options.nowMs,
       [...addresses].map((address) => ({ address }))

@@ -10,6 +10,7 @@ import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { mayRepair, peerOf, setPeer } from "./Peers.ts"
+import { probeBack } from "./Probing.ts"
 import { membersUpdate } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
 import * as TableSharing from "./TableSharing.ts"
@@ -83,6 +84,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     // Without forks a process is never in two lineages: it will not come back to ours.
     if (isMember && !step.state.policy.forks) Suspicion.prove(step, member, "it is in another cluster")
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
+    probeBack(step, connection, report.lineage)
     return "foreignLineage"
   }
   if (!hasSay(joined.view, joined.settled, voter)) {

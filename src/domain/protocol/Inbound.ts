@@ -7,6 +7,7 @@ import { Option } from "effect"
 import { MembersView } from "../model/MembersView.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import { hasExtensions } from "../wire/StripExtensions.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import { hasSay, memberOf } from "./ClusterView.ts"
@@ -15,6 +16,7 @@ import * as HeartbeatReceived from "./HeartbeatReceived.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
 import * as Joining from "./Joining.ts"
 import * as Leaving from "./Leaving.ts"
+import * as Merge from "./Merge.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { peerOf, setPeer } from "./Peers.ts"
@@ -38,6 +40,10 @@ const namedSender = (message: ClusterMessage): NodeId | undefined => {
       return message.complainerId
     case "OP_FORWARD":
       return message.sourceNodeId
+    case "SPLIT_BRAIN_PROBE":
+    case "SPLIT_BRAIN_PROBE_RESPONSE":
+    case "MERGE_REQUEST":
+      return message.speaker?.nodeId
     case "JOIN_RESPONSE":
       return Option.getOrUndefined(message.responderNodeId)
     default:
@@ -81,23 +87,42 @@ export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): 
   return outcome
 }
 
-/** The sender of a first message. A seed that accepts us without giving its name is the master of its view. */
+/**
+ * The sender of a first message. A seed that accepts us without giving its name is the master of its view, and
+ * so is whoever probes without.
+ */
 const speakerOf = (message: ClusterMessage): NodeId | undefined => {
   const named = namedSender(message)
+  if (message.type === "SPLIT_BRAIN_PROBE") return named ?? message.senderMasterId
   if (named !== undefined || message.type !== "JOIN_RESPONSE") return named
   return Option.getOrUndefined(Option.map(message.membersView, (view) => MembersView.master(view)?.nodeId))
 }
 
 /**
  * May this message make the connection the link of `from`? Whoever merely uses a member's name must
- * not receive what is meant for it: a join request waits until it is admitted, and a heartbeat must
- * be of the process that the view lists, or of a node that has no link here.
+ * not receive what is meant for it: a join request waits until it is admitted, and a heartbeat or a probe
+ * must be of the process that the view lists, or of a node that has no link here.
  */
 const mayIdentify = (step: Step, from: NodeId, message: ClusterMessage): boolean => {
   if (from === step.self.nodeId || message.type === "JOIN_REQUEST") return false
-  if (message.type !== "HEARTBEAT" || step.joined === undefined) return true
-  const voter = { nodeId: from, incarnation: message.incarnation ?? 0 }
+  if (step.joined === undefined) return true
+  const voter = speakerAs(message)
+  if (voter === undefined) return true
   return hasSay(step.joined.view, step.joined.settled, voter) || !Mesh.isLinked(step, from)
+}
+
+/** The process that a heartbeat or a probe says it is of. */
+const speakerAs = (message: ClusterMessage): Voter | undefined => {
+  switch (message.type) {
+    case "HEARTBEAT":
+      return { nodeId: message.senderId, incarnation: message.incarnation ?? 0 }
+    case "SPLIT_BRAIN_PROBE":
+    case "SPLIT_BRAIN_PROBE_RESPONSE":
+    case "MERGE_REQUEST":
+      return message.speaker
+    default:
+      return undefined
+  }
 }
 
 const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMessage): InboundOutcome => {
@@ -134,11 +159,13 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       Mesh.reply(step, id, TableSharing.tableUpdate(joined))
       return "handled"
     }
-    // A split that heals stays two lineages: probes and merges are not answered.
     case "SPLIT_BRAIN_PROBE":
+      if (from === step.self.nodeId) return "dialledSelf"
+      return quiet(Merge.probed(step, from, id, message))
     case "SPLIT_BRAIN_PROBE_RESPONSE":
+      return quiet(Merge.answered(step, from, id, message))
     case "MERGE_REQUEST":
-      return "mergeNotSupported"
+      return quiet(Merge.asked(step, from, id, message))
     // Partitions hold no data, so there is nothing to copy.
     case "MIGRATE_START":
     case "MIGRATE_DATA":
@@ -155,6 +182,9 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       return "handled"
   }
 }
+
+// That two nodes are of one cluster after all is the usual answer to a probe, and no news.
+const quiet = (outcome: Merge.MergeOutcome): InboundOutcome => (outcome === "sameCluster" ? "handled" : outcome)
 
 const onJoinRequest = (step: Step, id: ConnectionId, message: ClusterMessageOf<"JOIN_REQUEST">): InboundOutcome => {
   const fresh = step.fresh

@@ -5,6 +5,7 @@ import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
+import { partOf, probe } from "./SplitPart.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 
@@ -14,8 +15,11 @@ export const accepted = (step: Step, id: ConnectionId): void => Mesh.accepted(st
 /** A dial succeeded: open with the frame that says who this is. */
 export const dialled = (step: Step, id: ConnectionId, address: string): void => {
   Mesh.dialled(step, id, address)
-  if (step.joined !== undefined) Mesh.reply(step, id, Heartbeat.opening(step, step.joined))
-  else if (step.fresh !== undefined) Mesh.reply(step, id, Bootstrap.joinRequest(step, step.fresh))
+  const joined = step.joined
+  if (joined !== undefined) {
+    const isMember = Mesh.residentAt(joined.view, address) !== undefined
+    Mesh.reply(step, id, isMember ? Heartbeat.opening(step, joined) : probe(step, partOf(step, joined)))
+  } else if (step.fresh !== undefined) Mesh.reply(step, id, Bootstrap.joinRequest(step, step.fresh))
 }
 
 /** A dial failed. Refused, it may prove that the process which listened there is dead. */

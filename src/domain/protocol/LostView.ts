@@ -9,6 +9,7 @@ import type { Voter } from "../wire/Extensions.ts"
 import { dissolve } from "./Adoption.ts"
 import type { Joined } from "./ClusterState.ts"
 import { incarnationOf, memberOf } from "./ClusterView.ts"
+import * as Mesh from "./Mesh.ts"
 import { peerOf } from "./Peers.ts"
 import { isJoint } from "./Settlement.ts"
 import type { Step } from "./Transition.ts"
@@ -18,6 +19,9 @@ const mayVote = (step: Step, joined: Joined, voter: Voter): boolean => {
   if (voter.nodeId === step.self.nodeId) return voter.incarnation === step.self.incarnation
   const member = memberOf(joined.view, voter.nodeId)
   if (member !== undefined && incarnationOf(member) !== voter.incarnation) return false
+  // Two processes do not listen at one address: a silent member whose address another one has taken is gone.
+  const isHeard = member === undefined || member.state === "dead" || !joined.suspected.includes(member.nodeId)
+  if (!isHeard && Mesh.residentAt(joined.view, Mesh.addressOf(member)) !== member) return false
   const peer = peerOf(joined, voter.nodeId)
   if (peer?.provenDead === voter.incarnation) return false
   // Who promised a newer founding lives, but will never adopt this one.

@@ -49,8 +49,9 @@ export const isDialled = (step: Step, address: string): boolean => {
 export const reply = (step: Step, id: ConnectionId, message: ClusterMessage): void => {
   const connection = connectionOf(step, id)
   if (connection === undefined) return
-  // JOIN_REQUEST always carries its extensions: it is how two nodes find out that they understand more.
-  const known = connection.extended || message.type === "JOIN_REQUEST"
+  // What opens a connection of strangers always carries its extensions: so two nodes learn that they understand more.
+  const opens = message.type === "JOIN_REQUEST" || message.type === "SPLIT_BRAIN_PROBE"
+  const known = connection.extended || opens
   step.run({ _tag: "Send", connection: id, message: known ? message : stripExtensions(message) })
 }
 

@@ -10,6 +10,7 @@ import { memberAs, memberOf } from "./ClusterView.ts"
 import { dissolveIfLost } from "./LostView.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
+import * as Probing from "./Probing.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 import { dissolveIfStranded, expelIfOut } from "./ViewUpdate.ts"
@@ -59,6 +60,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   Mastership.tick(step)
   Duties.run(step)
   JoinAnswered.dialOlder(step)
+  Probing.tick(step)
   closeSurplus(step)
   closeUnwanted(step)
   Mesh.forgetLost(step, (nodeId) => {

@@ -39,6 +39,13 @@ export interface Timing {
   readonly foundingRoundMs: number
   /** A live cluster that was heard of is waited for (5000). */
   readonly liveClusterMs: number
+  /** The winner of a merge does not dissolve itself (5000); who has halted goes over to a live part (15,000). */
+  readonly mergeHoldMs: number
+  readonly haltedDissolveMs: number
+  /** Spread of the probes' times, and the wait for the probe after a merge (2000). */
+  readonly probeSpreadMs: number
+  /** A former member is probed that long (600,000). */
+  readonly outsideForgetMs: number
   /** A redial of a lost connection proves a death only within this (5000). */
   readonly proofMs: number
 }
@@ -67,6 +74,10 @@ export const timingOf = (config: ClusterConfig): Timing => {
     foundingDissolveMs: 6 * beat,
     foundingRoundMs: 4 * beat,
     liveClusterMs: 5 * beat,
+    mergeHoldMs: 5 * beat,
+    haltedDissolveMs: 15 * beat,
+    probeSpreadMs: 2 * beat,
+    outsideForgetMs: 600 * beat,
     proofMs: 5 * beat
   }
 }

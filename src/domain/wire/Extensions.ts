@@ -99,5 +99,17 @@ export const TableExtensions = {
 /** On probes and `MERGE_REQUEST`. */
 export const MergeExtensions = {
   lineage: Schema.optionalKey(Lineage),
-  voters: Schema.optionalKey(Schema.Array(Voter))
+  voters: Schema.optionalKey(Schema.Array(Voter)),
+  /** The process that sends it, which need not be the master that it names. */
+  speaker: Schema.optionalKey(Voter),
+  /** `host:port` of the part's acting master, and the version with which it joined. */
+  masterAddress: Schema.optionalKey(Text),
+  masterJoinVersion: Schema.optionalKey(U64),
+  /** Voters that the sender hears; 0 when they form no quorum. */
+  reach: Schema.optionalKey(U32),
+  /** The token of a cluster that asks joiners for one. */
+  authToken: Schema.optionalKey(Text)
 }
+
+/** On `MERGE_REQUEST`, which does not name its master otherwise. */
+export const MergeMasterExtension = { masterId: Schema.optionalKey(NodeId) }

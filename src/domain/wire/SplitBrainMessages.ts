@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { MemberInfo } from "../model/MemberInfo.ts"
 import { NodeId, Text, U32, U64 } from "../model/Scalars.ts"
-import { MergeExtensions } from "./Extensions.ts"
+import { MergeExtensions, MergeMasterExtension } from "./Extensions.ts"
 
 export const SplitBrainProbePayload = Schema.Struct({
   senderClusterId: Text,
@@ -28,6 +28,7 @@ export const MergeRequestPayload = Schema.Struct({
   sourceClusterId: Text,
   sourceMembers: Schema.Array(MemberInfo),
   sourceViewVersion: U64,
-  ...MergeExtensions
+  ...MergeExtensions,
+  ...MergeMasterExtension
 })
 export type MergeRequestPayload = typeof MergeRequestPayload.Type

@@ -8,6 +8,7 @@ import {
   JoinExtensions,
   MemberExtensions,
   MergeExtensions,
+  MergeMasterExtension,
   ReportExtensions,
   TableExtensions,
   ViewExtensions
@@ -31,7 +32,7 @@ const joinRequestFields = keysOf(BootstrapExtensions, JoinExtensions)
 const reportFields = keysOf(ReportExtensions)
 const incarnationFields = keysOf(IncarnationExtension)
 const tableFields = keysOf(TableExtensions)
-const mergeFields = keysOf(MergeExtensions)
+const mergeFields = keysOf(MergeExtensions, MergeMasterExtension)
 
 const bareMembers = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
   members.map((member) => without(member, memberFields))
@@ -92,6 +93,9 @@ export const hasExtensions = (message: ClusterMessage): boolean => {
     case "HEARTBEAT":
       return message.incarnation !== undefined
     case "MEMBERS_UPDATE":
+    case "SPLIT_BRAIN_PROBE":
+    case "SPLIT_BRAIN_PROBE_RESPONSE":
+    case "MERGE_REQUEST":
       return message.lineage !== undefined
     default:
       return false

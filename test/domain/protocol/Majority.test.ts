@@ -107,18 +107,19 @@ const member = (id: string): MemberInfo => ({
   incarnation: (portOf(id) - 9000) * 1000
 })
 
+const view = (version: number, ids: ReadonlyArray<string>): ClusterView => ({
+  lineage: "n1.1000",
+  version,
+  parent: { lineage: "n1.1000", version: version - 1 },
+  ancestors: [],
+  members: ids.map(member),
+  base: { voters: ["n1", "n2", "n3"].map((nodeId, i) => ({ nodeId, incarnation: (i + 1) * 1000 })) },
+  cause: "test"
+})
+
 describe("a base voter that the next view leaves out", () => {
   it("keeps voting while that view is unsettled, and rejoins when any member says that it is settled", () => {
     const n3 = new Transcript("n3", { policy: majority, seeds: ["n1"] }).tick().dialled(1, "n1")
-    const view = (version: number, ids: ReadonlyArray<string>): ClusterView => ({
-      lineage: "n1.1000",
-      version,
-      parent: { lineage: "n1.1000", version: version - 1 },
-      ancestors: [],
-      members: ids.map(member),
-      base: { voters: ["n1", "n2", "n3"].map((nodeId, i) => ({ nodeId, incarnation: (i + 1) * 1000 })) },
-      cause: "test"
-    })
     n3.receive(1, welcome("n1", view(7, ["n1", "n2", "n3"])))
     n3.receive(1, { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...toWire(view(8, ["n1", "n2"]), false) })
     n3.until(15_000)

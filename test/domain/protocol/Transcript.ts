@@ -28,6 +28,8 @@ export interface TranscriptOptions {
 
 export class Transcript {
   state: ClusterState
+  /** What the last event caused. */
+  commands: ReadonlyArray<ClusterCommand> = []
   private nowMs = 0
   private lines: Array<string> = []
   private last = ""
@@ -57,6 +59,7 @@ export class Transcript {
   private event(text: string, run: (step: Step) => void): this {
     const [state, , commands] = transition(run)(this.state, this.nowMs)
     this.state = state
+    this.commands = commands
     this.write(text, commands)
     return this
   }
