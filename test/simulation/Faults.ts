@@ -7,13 +7,6 @@ import type { VirtualProcess } from "./VirtualProcess.ts"
 export class Fleet {
   /** By host. A host runs one node id; a duplicate or a moved node runs on a host of its own. */
   readonly plans = new Map<string, { readonly id: string; readonly options: StartOptions }>()
-  /** Something happened after which two lineages may live on. */
-  mayFork = false
-  /**
-   * A master was not heard for a moment: if it changes the view while another claims, both are right, and
-   * under `available` both lineages live on. Rare, so it is counted.
-   */
-  hadOutage = false
   /** All nodes have all nodes as seeds: then one founding takes place while nobody loses its memory. */
   haveSameSeeds = false
   /** A process ended: what it knew is gone, as nothing is on disk. */
@@ -74,7 +67,6 @@ export class Fleet {
     this.start(dead.host)
   }
   freeze(victim: VirtualProcess): void {
-    this.hadOutage = true
     const { random, world } = this
     world.freeze(victim.host)
     this.later(random.chance(0.5) ? random.between(0, 4000) : random.between(0, 25_000), () => {
@@ -82,7 +74,6 @@ export class Fleet {
     })
   }
   stall(victim: VirtualProcess): void {
-    this.hadOutage = true
     for (let i = 0; i < 4; i++) {
       this.later(i * 1500, () => {
         if (victim.isAlive && this.world.processes.get(victim.host) === victim) {
@@ -93,7 +84,6 @@ export class Fleet {
   }
   partition(): void {
     const { random, world, hosts } = this
-    this.mayFork = true
     const left = new Set(hosts.filter(() => random.chance(0.5)))
     const oneWay = random.chance(0.2)
     for (const from of hosts) {
@@ -111,7 +101,6 @@ export class Fleet {
     const { random, world, hosts } = this
     const other = random.pick(hosts)
     if (other === victim.host) return
-    this.mayFork = true
     world.network.cut(victim.host, other)
     if (random.chance(0.6)) world.network.cut(other, victim.host)
     world.note(undefined, `CUT ${victim.host} ${other}`)
@@ -121,7 +110,6 @@ export class Fleet {
     })
   }
   reset(victim: VirtualProcess): void {
-    this.hadOutage = true
     const other = this.random.pick(this.hosts)
     this.world.note(undefined, `RESET ${victim.host} ${other}`)
     for (let i = this.random.below(3); i >= 0; i--) {
@@ -137,8 +125,6 @@ export class Fleet {
     const plan = this.plans.get(victim.host)
     if (plan === undefined) return
     this.hadRestart = true
-    // If it gets the id, it lives where nobody's seeds look for it.
-    this.mayFork = true
     const number = 50 + ++this.extras
     this.world.start(plan.id, { ...plan.options, host: `h${number}` })
   }
@@ -187,8 +173,6 @@ export class Fleet {
   }
   join(): void {
     if (this.extras >= 3) return
-    // Nobody's seeds name it: should it outlive all others, they cannot find it again.
-    this.mayFork = true
     this.haveSameSeeds = false
     const id = `${this.random.pick(["a", "z"])}${90 + ++this.extras}`
     const some = [...this.plans.values()][0]
@@ -218,7 +202,7 @@ const faults: ReadonlyArray<Fault> = [
 
 const splitting = new Set(["partition", "cut"])
 
-/** Draws a fault and begins it. `calm`: none after which a cluster may fork. */
+/** Draws a fault and begins it. `calm`: no cuts. */
 export const strike = (fleet: Fleet, calm: boolean): void => {
   const possible = faults.filter(([, name]) => !calm || !splitting.has(name))
   let point = fleet.random.below(possible.reduce((sum, [weight]) => sum + weight, 0))

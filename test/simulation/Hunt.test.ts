@@ -1,20 +1,30 @@
-/** Some hundred runs of the seeded hunt; `node test/simulation/hunt.ts FROM TO` hunts further. */
+/** Some hundred runs of the seeded hunt; `node test/simulation/hunt.ts FROM TO [POLICY]` hunts further. */
 import { describe, expect, it } from "vitest"
-import { scenario } from "./Scenario.ts"
+import { policies, scenario } from "./Scenario.ts"
 
-const runs = 240
 const chunk = 40
+const shares = [
+  { policy: "available", runs: 160 },
+  { policy: "majority", runs: 80 },
+  { policy: "static", runs: 80 }
+]
 
 describe("the hunt", () => {
-  it.each(Array.from({ length: runs / chunk }, (_, i) => i * chunk + 1))(
-    "nothing breaks a rule in 40 runs from seed %i",
-    (from) => {
-      for (let seed = from; seed < from + chunk; seed++) {
-        const { fault, story } = scenario(seed)
-        expect(fault, `seed ${seed}: ${story}`).toBeUndefined()
-      }
+  it.each(
+    shares.flatMap(({ policy, runs }) =>
+      Array.from({ length: runs / chunk }, (_, i) => ({ policy, from: i * chunk + 1 }))
+    )
+  )("$policy: nothing breaks a rule in 40 runs from seed $from", ({ policy, from }) => {
+    for (let seed = from; seed < from + chunk; seed++) {
+      const { fault, story } = scenario(seed, { policyFor: policies(policy) })
+      expect(fault, `seed ${seed}: ${story}`).toBeUndefined()
     }
-  )
+  })
+
+  it("under `available` some of those runs have split the cluster, which merged again", () => {
+    const seeds = Array.from({ length: chunk }, (_, i) => i + 1)
+    expect(seeds.filter((seed) => scenario(seed).lineages > 1)).not.toEqual([])
+  })
 
   it("the same seed gives the same trace, another seed another", () => {
     const [first, again, other] = [scenario(7), scenario(7), scenario(8)]

@@ -18,15 +18,16 @@ if (from === to) {
 } else {
   const startMs = performance.now()
   const healTimes: Array<number> = []
-  let [bad, virtualMs, steps, forked, byOutage] = [0, 0, 0, 0, 0]
+  let [bad, virtualMs, steps, split, halted] = [0, 0, 0, 0, 0]
   for (let seed = from; seed <= to; seed++) {
     const outcome = scenario(seed, { policyFor })
     virtualMs += outcome.virtualMs
     steps += outcome.steps
-    if (outcome.lineages > 1) forked++
-    if (outcome.forkedByOutage) byOutage++
-    if (outcome.fault === undefined) healTimes.push(outcome.healMs)
-    else {
+    if (outcome.lineages > 1) split++
+    if (outcome.isHalted) halted++
+    if (outcome.fault === undefined) {
+      if (!outcome.isHalted) healTimes.push(outcome.healMs)
+    } else {
       bad++
       console.log(`seed ${seed}: ${outcome.fault.slice(0, 600)} | ${outcome.story}`)
     }
@@ -35,7 +36,7 @@ if (from === to) {
   const seconds = (performance.now() - startMs) / 1000
   healTimes.sort((a, b) => a - b)
   console.log(
-    `seeds ${from}–${to}: ${bad} bad, ${forked} forked (${byOutage} by moments of silence); agreement after healing p50 ${quantile(healTimes, 0.5)} p99 ${quantile(healTimes, 0.99)} max ${quantile(healTimes, 1)} ms;` +
+    `seeds ${from}–${to}: ${bad} bad, ${split} of several lineages that merged, ${halted} halted by a loss for good; agreement after healing p50 ${quantile(healTimes, 0.5)} p99 ${quantile(healTimes, 0.99)} max ${quantile(healTimes, 1)} ms;` +
       ` ${Math.round(virtualMs / 1000 / seconds)} virtual s/s, ${Math.round(steps / seconds)} steps/s, ${seconds.toFixed(0)} s`
   )
   if (bad > 0) process.exitCode = 1
