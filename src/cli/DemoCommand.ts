@@ -26,7 +26,7 @@ const program = (): Program => {
 
 const outputTo = (stream: Stream, canColor: boolean): Output => ({
   write: (text) => Effect.sync(() => void stream.write(text)),
-  columns: () => stream.columns ?? 80,
+  columns: () => stream.columns || 80,
   canColor
 })
 

@@ -19,7 +19,7 @@ import { ClusterChannels } from "../services/ClusterChannels.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
 import { FailureDetector } from "../services/FailureDetector.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
-import { Transport, type TransportEvent } from "../services/Transport.ts"
+import { type CloseCause, type ConnectionId, Transport, type TransportEvent } from "../services/Transport.ts"
 import * as IgnoredInput from "./driver/IgnoredInput.ts"
 import * as Interpreter from "./driver/Interpreter.ts"
 
@@ -64,6 +64,14 @@ const onEvent = (event: LinkEvent): Transition<unknown> =>
     }
   })
 
+/** Endings that the other side brought about by what it sent, or did not send or read. */
+const peerFaults: ReadonlySet<CloseCause> = new Set([
+  "frameTooLarge",
+  "identifyTimeout",
+  "halfFrameTimeout",
+  "outboxFull"
+])
+
 /** Runs the node while the layer lives; at its end the node leaves in good order. */
 export const layer = (
   options: ClusterDriverOptions
@@ -104,10 +112,36 @@ export const layer = (
 
       const ignore = IgnoredInput.make()
       const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore })
-      const receive = (event: TransportEvent): Effect.Effect<unknown> =>
-        event._tag === "Malformed"
-          ? ignore({ message: "malformed", from: `connection ${event.connection}`, reason: event.error.message })
-          : commit(onEvent(event))
+      // Where accepted connections came from, to name a peer that misbehaves; as many as are open.
+      const remotes = new Map<ConnectionId, string>()
+      const remoteOf = (connection: ConnectionId): string => remotes.get(connection) ?? "a dialled node"
+      const receive = Effect.fnUntraced(function* (event: TransportEvent) {
+        switch (event._tag) {
+          case "Accepted":
+            remotes.set(event.connection, event.remoteAddress)
+            return yield* commit(onEvent(event))
+          case "Malformed":
+            return yield* ignore({
+              message: "malformed",
+              from: remoteOf(event.connection),
+              reason: "malformed",
+              detail: event.error.message
+            })
+          case "Closed":
+            if (peerFaults.has(event.cause)) {
+              yield* ignore({
+                message: "connection",
+                from: remoteOf(event.connection),
+                reason: event.cause,
+                detail: event.detail
+              })
+            }
+            remotes.delete(event.connection)
+            return yield* commit(onEvent(event))
+          default:
+            return yield* commit(onEvent(event))
+        }
+      })
       // A defect in one of the driver's fibers is a bug: the node must stop, not go on half alive.
       const forkVital = <R>(work: Effect.Effect<unknown, never, R>) =>
         work.pipe(

@@ -1,7 +1,9 @@
 /** One node as a program runs it: over TCP, with phi accrual, minimal movement and, unless told otherwise, the policy `available`. */
 import { Effect, Layer, Result } from "effect"
 import { parseAddress } from "../domain/model/Address.ts"
+import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
+import { NodeConfig } from "../domain/model/NodeConfig.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
 import { available, type QuorumPolicy } from "../domain/protocol/Quorum.ts"
 import type { JoinFailed } from "../services/ClusterErrors.ts"
@@ -29,13 +31,14 @@ const withBoundPort = (options: NodeClusterOptions) =>
     return Cluster.layer({ ...options, node: { ...options.node, clusterPort } })
   })
 
-/** The node with every part as it ships. */
-export const layer = (
-  options: NodeClusterOptions
-): Layer.Layer<
-  Cluster.ClusterServices | Transport | FailureDetector,
-  InvalidConfig | JoinFailed | TransportBindError
-> =>
+// Before anything is opened: a port that makes no sense is a setting to mend, not a failure to listen.
+const validated = (options: NodeClusterOptions): Effect.Effect<unknown, InvalidConfig> =>
+  Effect.all([
+    Effect.fromResult(ClusterConfig.validate(options.config)),
+    Effect.fromResult(NodeConfig.validate(options.node))
+  ])
+
+const parts = (options: NodeClusterOptions) =>
   Layer.unwrap(withBoundPort(options)).pipe(
     Layer.provideMerge(
       TransportTcp.layer({ host: options.node.host, port: options.node.clusterPort, ...options.limits })
@@ -44,3 +47,11 @@ export const layer = (
     Layer.provide(AssignmentPlanner.layerMinimalMovement),
     Layer.provide(Layer.succeed(SplitBrainPolicy, options.policy ?? available))
   )
+
+/** The node with every part as it ships. */
+export const layer = (
+  options: NodeClusterOptions
+): Layer.Layer<
+  Cluster.ClusterServices | Transport | FailureDetector,
+  InvalidConfig | JoinFailed | TransportBindError
+> => Layer.unwrap(Effect.as(validated(options), parts(options)))

@@ -73,6 +73,17 @@ describe("types", () => {
     const checked = Squadron.ClusterConfig.validate({ ...Squadron.ClusterConfig.defaults, seedAddresses: ["here"] })
     assert.isTrue(Result.isFailure(checked) && checked.failure.message.startsWith('seedAddresses is ["here"]'))
     assert.isTrue(Result.isSuccess(Squadron.NodeConfig.validate(Squadron.NodeConfig.of({ nodeId: "a" }))))
+    const nonsense = [
+      Squadron.NodeConfig.of({ nodeId: "\ud800" }),
+      Squadron.NodeConfig.of({ nodeId: "a", clusterPort: 1.5 }),
+      Squadron.NodeConfig.of({ nodeId: "a", partitionCount: -1 }),
+      Squadron.NodeConfig.of({ nodeId: "a", advertiseHost: "0.0.0.0" })
+    ]
+    for (const config of nonsense) assert.isTrue(Result.isFailure(Squadron.NodeConfig.validate(config)))
+    const long = { ...Squadron.ClusterConfig.defaults, clusterId: "c".repeat(256) }
+    assert.isTrue(Result.isFailure(Squadron.ClusterConfig.validate(long)))
+    const secret = Squadron.NodeConfig.validate(Squadron.NodeConfig.of({ nodeId: "a", authToken: "s".repeat(300) }))
+    assert.isTrue(Result.isFailure(secret) && !secret.failure.message.includes("sss"), "a secret reaches no log")
   })
 })
 

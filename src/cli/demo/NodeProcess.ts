@@ -76,6 +76,8 @@ export const spawn = Effect.fnUntraced(function* (
       Effect.forkScoped
     )
   })
-  const signalled = (killSignal: "SIGKILL" | "SIGTERM") => Effect.ignore(handle.kill({ killSignal }))
+  // A process that has ended by itself cannot be signalled any more, and need not be.
+  const signalled = (killSignal: "SIGKILL" | "SIGTERM") =>
+    handle.kill({ killSignal }).pipe(Effect.result, Effect.asVoid)
   return { pid: handle.pid, listen, kill: signalled("SIGKILL"), terminate: signalled("SIGTERM") }
 })

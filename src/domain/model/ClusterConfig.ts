@@ -5,7 +5,7 @@
  */
 import { Result, Schema } from "effect"
 import { parseAddress } from "./Address.ts"
-import { InvalidConfig, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
+import { InvalidConfig, isName, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
 import { F64, Text, U32, U64 } from "./Scalars.ts"
 
 const schema = Schema.Struct({
@@ -53,6 +53,7 @@ const defaults: ClusterConfig = {
 export const maxSeeds = 32
 
 const requirements: ReadonlyArray<Requirement<ClusterConfig>> = [
+  { field: "clusterId", holds: (c) => isName(c.clusterId, 0), wanted: "a name of at most 255 characters" },
   {
     field: "seedAddresses",
     holds: (c) => c.seedAddresses.length <= maxSeeds,

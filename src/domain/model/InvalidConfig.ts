@@ -22,6 +22,10 @@ export interface Requirement<Config> {
 export const isWholeIn = (value: number, minimum: number, maximum: number): boolean =>
   Number.isInteger(value) && value >= minimum && value <= maximum
 
+/** A text that can travel in a frame that opens a connection: well-formed, and not too long. */
+export const isName = (text: string, fewest: number): boolean =>
+  typeof text === "string" && text.length >= fewest && text.length <= 255 && text.isWellFormed()
+
 /** The configuration when all requirements hold, else the first that does not. */
 export const require = <Config>(
   config: Config,

@@ -3,7 +3,7 @@
  * listens, and the bounds within which it works.
  */
 import { Result, Schema } from "effect"
-import { InvalidConfig, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
+import { InvalidConfig, isName, isWholeIn, require, type Requirement } from "./InvalidConfig.ts"
 import { NodeId, Text, U16, U32, U64 } from "./Scalars.ts"
 import { defaultPartitionCount } from "./Partition.ts"
 
@@ -61,20 +61,20 @@ const wildcardHosts: ReadonlySet<string> = new Set(["0.0.0.0", "::", ""])
 const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   {
     field: "nodeId",
-    holds: (c) => c.nodeId.length >= 1 && c.nodeId.length <= 255,
+    holds: (c) => isName(c.nodeId, 1),
     wanted: "a name of 1…255 characters"
   },
   { field: "host", holds: (c) => c.host.length <= 255, wanted: "an address to listen on, for example 127.0.0.1" },
   {
     field: "advertiseHost",
-    holds: (c) => !wildcardHosts.has(c.advertiseHost) && c.advertiseHost.length <= 255,
+    holds: (c) => !wildcardHosts.has(c.advertiseHost) && isName(c.advertiseHost, 1),
     wanted: "a host that other nodes can dial (not a wildcard address)"
   },
   { field: "clusterPort", holds: (c) => isWholeIn(c.clusterPort, 0, 65_535), wanted: "a port, or 0 for any free one" },
   { field: "clientPort", holds: (c) => isWholeIn(c.clientPort, 0, 65_535), wanted: "a port of 0…65535" },
   {
     field: "zone",
-    holds: (c) => c.zone === undefined || (c.zone.length >= 1 && c.zone.length <= 255),
+    holds: (c) => c.zone === undefined || isName(c.zone, 1),
     wanted: "a name of 1…255 characters"
   },
   {
@@ -101,7 +101,7 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
   }
 ]
 
-const isToken = (token: string | undefined): boolean => token === undefined || (token !== "" && token.length <= 255)
+const isToken = (token: string | undefined): boolean => token === undefined || isName(token, 1)
 
 /** The configuration itself, or the first setting with which no node can work. */
 const validate = (config: NodeConfig): Result.Result<NodeConfig, InvalidConfig> =>

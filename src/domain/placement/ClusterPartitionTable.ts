@@ -63,7 +63,7 @@ const setOwner = (
   backups: ReadonlyArray<NodeId>
 ): ClusterPartitionTable => {
   requirePartition(table, partitionId)
-  const row = assigned(table.rows[partitionId], { partitionId, owner, backups })
+  const row = assigned(table.rows[partitionId], { partitionId, owner, backups: [...backups] })
   return { ...table, rows: table.rows.with(partitionId, row) }
 }
 

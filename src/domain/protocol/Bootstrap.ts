@@ -36,6 +36,7 @@ export const joinRequest = (step: Step, fresh: Fresh): ClusterMessageOf<"JOIN_RE
   authToken: Option.fromUndefinedOr(step.state.node.authToken),
   ...bootstrapFields(step, fresh),
   ...(step.state.node.zone === undefined ? {} : { zone: step.state.node.zone }),
+  partitionCount: step.state.node.partitionCount,
   features: []
 })
 
@@ -181,9 +182,13 @@ const describeSilence = (fresh: Fresh): string => {
 
 const giveUp = (step: Step, fresh: Fresh): boolean => {
   const { refusal } = fresh
+  const patienceMs = Math.min(
+    step.state.config.maxNoHeartbeatMs,
+    step.state.node.joinTimeoutMs - step.timing.joinIntervalMs
+  )
   if (refusal !== undefined && step.nowMs - refusal.lastMs > step.timing.freshPresentMs) {
     step.setFresh({ refusal: undefined })
-  } else if (refusal !== undefined && step.nowMs - refusal.sinceMs >= step.state.config.maxNoHeartbeatMs) {
+  } else if (refusal !== undefined && step.nowMs - refusal.sinceMs >= patienceMs) {
     step.run({
       _tag: "Stop",
       reason: { _tag: "JoinRefused", code: "REFUSED", reason: refusal.reason, by: refusal.by }

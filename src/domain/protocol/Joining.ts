@@ -58,6 +58,12 @@ export const barred = (step: Step, request: JoinRequestPayload): JoinOutcome | u
       "PROTOCOL_VERSION_MISMATCH"
     )
   }
+  if (request.partitionCount !== undefined && request.partitionCount !== node.partitionCount) {
+    return refusal(
+      step,
+      `this cluster has ${node.partitionCount} partitions, not ${request.partitionCount}; set the same partition count on all nodes`
+    )
+  }
   const offered = Option.getOrElse(request.authToken, () => "")
   if (node.authToken !== undefined && !equalInConstantTime(offered, node.authToken)) {
     return refusal(step, "the join token is missing or wrong", "AUTH_FAILED")

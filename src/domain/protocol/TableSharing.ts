@@ -112,9 +112,20 @@ export const planForView = (step: Step): void => {
   if (joined.tableViewVersion === joined.view.version || step.nowMs < step.state.holdUntilMs) return
   const holders = holdersOf(joined.view.members)
   if (holders.length === 0) return
-  const { promotions, target } = planFor(step.state, joined.view.members, joined.table)
   step.setJoined({ tableViewVersion: joined.view.version })
   reportLost(step, joined, new Set(holders.map((member) => member.nodeId)))
+  // Several joins at once may need a second plan until all is even; a third changes nothing.
+  for (let round = 0; round < 2; round++) carryOutPlan(step)
+  // A new master's table must win over what others may hold of a rival's, also when it changes nothing.
+  const planned = step.joined
+  if (planned !== undefined && termOf(planned.table.version) < termOf(planned.view.version)) reissue(step, planned, [])
+}
+
+/** Promotions at once, then the target; a plan that changes nothing publishes nothing. */
+const carryOutPlan = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  const { promotions, target } = planFor(step.state, joined.view.members, joined.table)
   publish(
     step,
     promotions.filter((row) => !sameRow(joined.table, row))
@@ -125,9 +136,6 @@ export const planForView = (step: Step): void => {
     step,
     target.filter((row) => !sameRow(promoted.table, row))
   )
-  // A new master's table must win over what others may hold of a rival's, also when it changes nothing.
-  const planned = step.joined
-  if (planned !== undefined && termOf(planned.table.version) < termOf(planned.view.version)) reissue(step, planned, [])
 }
 
 // A partition none of whose replicas survives is reported before it is given to someone else.

@@ -83,6 +83,8 @@ export const BootstrapExtensions = {
 
 /** On `JOIN_REQUEST` alone: where the node stands, and what it can do beyond the reference. */
 export const JoinExtensions = {
+  /** Partitions that the node counts on; keys go astray where nodes disagree. */
+  partitionCount: Schema.optionalKey(U32),
   zone: Schema.optionalKey(Text),
   features: Schema.optionalKey(Schema.Array(Text))
 }

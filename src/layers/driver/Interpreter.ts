@@ -23,16 +23,14 @@ export interface Cell {
 export const viewOf = ({ phase }: ClusterState): MembersView =>
   phase._tag === "Joined" ? { version: phase.view.version, members: phase.view.members } : { version: 0, members: [] }
 
+// A node without a view is settled too: it has none. The version after an unsettled one is published when it settles.
+const isSettled = ({ phase }: ClusterState): boolean => phase._tag === "Fresh" || phase.settled
+
 /** The wall clock is read here, when a message leaves, and nowhere in the protocol. */
 const stamp = (message: ClusterMessage, wallMs: number): ClusterMessage => {
-  switch (message.type) {
-    case "HEARTBEAT":
-      return { ...message, timestampMs: wallMs }
-    case "MEMBERS_UPDATE":
-      return { ...message, clusterTimeMs: wallMs }
-    default:
-      return message
-  }
+  if (message.type === "HEARTBEAT") return { ...message, timestampMs: wallMs }
+  if (message.type === "MEMBERS_UPDATE") return { ...message, clusterTimeMs: wallMs }
+  return message
 }
 
 const log = (level: "debug" | "info" | "warn", text: string): Effect.Effect<void> => {
@@ -93,7 +91,7 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
       case "DetectorRemove":
         return yield* detector.remove(command.nodeId)
       case "Publish":
-        yield* SubscriptionRef.set(channels.membershipChanges, viewOf(cell.read()))
+        if (isSettled(cell.read())) yield* SubscriptionRef.set(channels.membershipChanges, viewOf(cell.read()))
         return yield* PubSub.publishAll(channels.clusterEvents, command.changes).pipe(Effect.asVoid)
       case "Deliver":
         return yield* Queue.offer(channels.inboundMessages, {

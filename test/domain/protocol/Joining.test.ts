@@ -254,4 +254,15 @@ describe("joining", () => {
     expect(sent.filter((line) => line.includes("PARTITION_TABLE_UPDATE"))).toHaveLength(1)
     expect([...n1.joined.peers].map(([, peer]) => peer.report?.votes)).toEqual([false])
   })
+
+  it("a node that counts on another number of partitions is refused: keys would go astray", () => {
+    const n1 = founder("n1")
+      .accepted(2)
+      .receive(2, joinRequest("n2", { partitionCount: 500 }))
+    const text = n1.text()
+    expect(text).toContain("this cluster has 4 partitions, not 500")
+    expect(n1.joined.view.members.map((member) => member.nodeId)).toEqual(["n1"])
+    n1.accepted(3).receive(3, joinRequest("n2", { partitionCount: 4 }))
+    expect(n1.joined.view.members.map((member) => member.nodeId)).toEqual(["n1", "n2"])
+  })
 })
