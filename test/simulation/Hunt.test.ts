@@ -1,5 +1,6 @@
 /** Some hundred runs of the seeded hunt; `node test/simulation/hunt.ts FROM TO [POLICY]` hunts further. */
 import { describe, expect, it } from "vitest"
+import { majority, type QuorumPolicy } from "../../src/domain/protocol/Quorum.ts"
 import { policies, scenario } from "./Scenario.ts"
 
 const chunk = 40
@@ -24,6 +25,15 @@ describe("the hunt", () => {
   it("under `available` some of those runs have split the cluster, which merged again", () => {
     const seeds = Array.from({ length: chunk }, (_, i) => i + 1)
     expect(seeds.filter((seed) => scenario(seed).lineages > 1)).not.toEqual([])
+  })
+
+  it("the checks catch a broken policy: one under which half of the voters settle a view, whichever half", () => {
+    const half: QuorumPolicy = {
+      ...majority,
+      quorum: (voters, has) => voters.length > 0 && 2 * voters.filter(has).length >= voters.length
+    }
+    expect(scenario(31, { policyFor: () => half }).fault).toContain("settled views conflict")
+    expect(scenario(31, { policyFor: () => majority }).fault).toBeUndefined()
   })
 
   it("the same seed gives the same trace, another seed another", () => {
