@@ -115,10 +115,16 @@ export const writeHeader = (
 /** Wire form of each octet as a little-endian pair: itself, or 0xcc and itself. */
 const octetPairs = Uint16Array.from({ length: 256 }, (_, octet) => (octet < 0x80 ? octet : 0xcc | (octet << 8)))
 
-/**
- * Bytes as an array of integers. Both bytes of a pair are always stored, the second counts only above
- * 127; four octets make two stores and one step.
- */
+/** Octets that are written at a time, by way of `work`. */
+const blockOctets = 8192
+/** As many are written one by one instead. */
+const fewestBlockOctets = 32
+// A block is written here first and copied: stores into memory that never changes need fewer checks,
+// which is worth more than the copy.
+const work = new Uint8Array(2 * blockOctets + 8)
+const workWords = new DataView(work.buffer)
+
+/** Bytes as an array of integers. */
 export const writeBytes = (
   octets: Uint8Array,
   at: number,
@@ -129,17 +135,42 @@ export const writeBytes = (
   const count = octets.length
   if (at + longestToken + count * 2 > capacity) return overflow
   let position = writeHeader(count, 0x90, at, bytes, words, capacity)
-  let i = 0
-  for (; i + 4 <= count; i += 4) {
-    const [a, b, c, d] = [octets[i] ?? 0, octets[i + 1] ?? 0, octets[i + 2] ?? 0, octets[i + 3] ?? 0]
+  if (count <= fewestBlockOctets) {
+    for (let i = 0; i < count; i++) {
+      const octet = octets[i] ?? 0
+      words.setUint16(position, octetPairs[octet] ?? 0, true)
+      position += 1 + (octet >> 7)
+    }
+    return position
+  }
+  for (let start = 0; start < count; start += blockOctets) {
+    const written = writeBlock(octets, start, Math.min(count, start + blockOctets))
+    bytes.set(work.subarray(0, written), position)
+    position += written
+  }
+  return position
+}
+
+/**
+ * Both bytes of a pair are always stored, the second counts only above 127; four octets make two
+ * stores and one step.
+ */
+const writeBlock = (octets: Uint8Array, start: number, stop: number): number => {
+  let position = 0
+  let i = start
+  for (; i + 4 <= stop; i += 4) {
+    const a = octets[i] ?? 0
+    const b = octets[i + 1] ?? 0
+    const c = octets[i + 2] ?? 0
+    const d = octets[i + 3] ?? 0
     const middle = position + 2 + (a >> 7) + (b >> 7)
-    words.setInt32(position, twoPairs(a, b), true)
-    words.setInt32(middle, twoPairs(c, d), true)
+    workWords.setInt32(position, twoPairs(a, b), true)
+    workWords.setInt32(middle, twoPairs(c, d), true)
     position = middle + 2 + (c >> 7) + (d >> 7)
   }
-  for (; i < count; i++) {
+  for (; i < stop; i++) {
     const octet = octets[i] ?? 0
-    words.setUint16(position, octetPairs[octet] ?? 0, true)
+    workWords.setUint16(position, octetPairs[octet] ?? 0, true)
     position += 1 + (octet >> 7)
   }
   return position
