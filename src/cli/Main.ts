@@ -7,6 +7,7 @@ import { demo } from "./DemoCommand.ts"
 import { CommandFailed, explain } from "./Failure.ts"
 import { node } from "./NodeCommand.ts"
 import { Signals } from "./Signals.ts"
+import { simulate } from "./SimulateCommand.ts"
 import { presenter } from "./Usage.ts"
 
 const PackageJson = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
@@ -28,7 +29,7 @@ const squadron = Command.make("squadron").pipe(
       description: "Join it"
     }
   ]),
-  Command.withSubcommands([node, demo])
+  Command.withSubcommands([node, demo, simulate])
 )
 
 // What is still to be said when a command has ended, and the exit code.

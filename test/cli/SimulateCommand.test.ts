@@ -1,0 +1,72 @@
+/** `squadron simulate`, run in this process: the last line for programs, the exit code, one line for each mistake. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { TestConsole } from "effect/testing"
+import { main } from "../../src/cli/Main.ts"
+import { failureLines } from "../../src/cli/simulate/Display.ts"
+import { Simulation } from "../../src/testing.ts"
+
+const run = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const code = yield* main(["simulate", ...args])
+    const out = (yield* TestConsole.logLines).map(String)
+    const errors = (yield* TestConsole.errorLines).map(String)
+    return { code, out, errors }
+  }).pipe(Effect.provide(TestConsole.layer))
+
+const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Simulation.Report))
+const few = ["--nodes", "3", "--seeds", "3", "--first-seed", "5"]
+
+describe("squadron simulate", () => {
+  it.live("prints the figures as the last line, the same trace each time", () =>
+    Effect.gen(function* () {
+      const first = yield* run(...few, "--json")
+      const report = decode(first.out.at(-1))
+      assert.strictEqual(first.out.length, 1)
+      assert.strictEqual(first.code, 0)
+      assert.deepStrictEqual([report.ok, report.seeds, report.violations], [true, 3, 0])
+      assert.isAbove(report.steps, 1000)
+      const again = decode((yield* run(...few, "--json", "--codec")).out.at(-1))
+      assert.strictEqual(again.traceHash, report.traceHash)
+    })
+  )
+
+  it.live("replays one seed with what happens in it", () =>
+    Effect.gen(function* () {
+      const { code, out } = yield* run("--seed", "7", "--nodes", "3", "--policy", "majority")
+      assert.strictEqual(code, 0)
+      assert.match(out.join("\n"), /n1@\d+ starts[^]*1 seeds in /)
+    })
+  )
+
+  it.live.each([
+    { args: ["--nodes", "0"], said: /--nodes: "0".*1…1000/ },
+    { args: ["--seeds", "x"], said: /--seeds: "x"/ },
+    { args: ["--profile", "storm"], said: /--profile.*storm.*chaos/ },
+    { args: ["--policy", "none"], said: /--policy.*none.*available, majority/ }
+  ])("refuses $args in one line", ({ args, said }) =>
+    Effect.gen(function* () {
+      const { code, errors, out } = yield* run(...args)
+      assert.strictEqual(code, 1)
+      assert.strictEqual(errors.length, 1)
+      assert.match(errors[0] ?? "", said)
+      assert.deepStrictEqual(out, [])
+    })
+  )
+})
+
+describe("a failure", () => {
+  it("is told with its seed, the faults that are enough, and how to replay it", () => {
+    const options = {
+      seed: 3,
+      nodes: 3,
+      tamper: (after, before) =>
+        after.phase._tag === "Joined" && before.phase._tag === "Fresh" ? { ...after, phase: before.phase } : after
+    } satisfies Simulation.Options
+    const failed = Simulation.run(options)
+    const text = failureLines(failed, Simulation.shrink(options), "squadron simulate --seed 3").join("\n")
+    assert.match(text, /^seed 3 FAILED: no agreement/)
+    assert.match(text, /0 of its \d+ faults are enough/)
+    assert.match(text, /VIOLATION[^]*replay: squadron simulate --seed 3/)
+  })
+})
