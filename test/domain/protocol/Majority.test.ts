@@ -1,9 +1,11 @@
 /** What a policy with a quorum changes: who settles, who claims, who halts, and when a view is lost. */
+import { HashMap, Option } from "effect"
 import { describe, expect, it } from "vitest"
 import { majority, staticQuorum } from "../../../src/domain/protocol/Quorum.ts"
 import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
 import { type ClusterView, toWire } from "../../../src/domain/protocol/ClusterView.ts"
 import { heartbeat, joinRequest, masterOf, Transcript, welcome } from "./Transcript.ts"
+import { policies, scenario } from "../../simulation/Scenario.ts"
 import { addressOf, portOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
 
 /** Three processes of one cluster, each with all as seeds. */
@@ -143,6 +145,28 @@ describe("a lost view", () => {
       expect(one.joined?.view.version).toBeGreaterThan(version)
     }
     expect(world.get("n3").state.self.incarnation).toBe(3001)
+  })
+
+  it("a silent voter at whose address another process answers is proven dead", () => {
+    // n1 and n2 vanish with their machines; x2 comes up at the address of n2, which proves that n2 is gone.
+    const world = cluster()
+    for (const id of ["n1", "n2"]) world.kill(id, true)
+    world.run(5000)
+    world.start("x2", { host: "n2", seeds: [addressOf("n3")] })
+    world.run(20_000)
+    expect(
+      world.get("n3").joined?.peers.pipe(
+        HashMap.get("n2"),
+        Option.map((peer) => peer.provenDead)
+      )
+    ).toEqual(Option.some(2000))
+  })
+
+  it("a silent voter whose address a newer member has taken counts as lost: found by run 1335", () => {
+    // Of n1, n2, n3 and x1, which lives where n3 did, n1 is restarted: n2 and x1 alone are no quorum of the four.
+    const { fault, isHalted } = scenario(1335, { policyFor: policies("majority") })
+    expect(fault).toBeUndefined()
+    expect(isHalted).toBe(false)
   })
 
   it("voters that are silent, with nothing proven, keep the view", () => {

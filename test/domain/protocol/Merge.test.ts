@@ -135,6 +135,22 @@ describe("probes", () => {
     ).toBe(1)
   })
 
+  it("a probe that uses a member's name does not divert what is meant for the member", () => {
+    const n1 = masterOf("n1", ["n2"]).accepted(9)
+    const probing = n1.receive(9, probe("n9", 1, { speaker: { nodeId: "n2", incarnation: 7 } })).text()
+    expect(n1.state.mesh.links.get("n2")).toEqual([2])
+    expect(sent(probing, "SPLIT_BRAIN_PROBE_RESPONSE")).toBe(1)
+  })
+
+  it("a probe of a lineage that ours continues is answered with our view, and nobody merges", () => {
+    const n1 = masterOf("n1", ["n2"]).accepted(9)
+    const { lineage, version } = n1.joined.view
+    n1.until(1000).text()
+    const text = n1.receive(9, probe("n9", 9, { lineage, senderViewVersion: version - 1 })).text()
+    expect(sent(text, "MEMBERS_UPDATE")).toBe(1)
+    expect(sent(text, "MERGE_REQUEST") + sent(text, "SPLIT_BRAIN_PROBE_RESPONSE")).toBe(0)
+  })
+
   it("former members are remembered up to a bound", () => {
     const n1 = founder("n1")
     for (let i = 2; i < 2 + maxOutside + 30; i++) {
