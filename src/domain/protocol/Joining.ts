@@ -141,10 +141,19 @@ export const receive = (step: Step, request: JoinRequestPayload, trust: () => vo
     Suspicion.prove(step, member, "its id came back as another process")
     abandonFounding(step, member)
   }
+  proveBaseVoterReplaced(step, joined, request.nodeId, voter.incarnation)
   const now = step.joined
   if (now === undefined) return refusal(step, "this node has not joined yet", "NOT_MASTER_YET")
   if (!isActing(step.state, now)) return notMaster(step, now)
   return queue(step, now, request, voter.incarnation)
+}
+
+// A voter of the base whom the view does not list any more has lost its vote as well when it comes back.
+const proveBaseVoterReplaced = (step: Step, joined: Joined, nodeId: string, incarnation: number): void => {
+  const replaced = joined.view.base.voters.find((base) => base.nodeId === nodeId && base.incarnation !== incarnation)
+  if (replaced !== undefined && memberOf(joined.view, nodeId) === undefined) {
+    setPeer(step, nodeId, { provenDead: replaced.incarnation })
+  }
 }
 
 // The founder of an unsettled founding has come back fresh: nobody can declare that view any more.

@@ -3,7 +3,8 @@
  * members drop it and look for a cluster, or found one. That is always safe, since nothing more can be settled
  * in it, and the only way on for a cluster most of whose processes were restarted at once.
  *
- * Under `available` a single voter is a quorum, so no view is ever lost.
+ * Under `available` a single voter is a quorum, so that only a view is lost all of whose base voters are gone: one
+ * that this node was about to become a voter by.
  */
 import type { Voter } from "../wire/Extensions.ts"
 import { dissolve } from "./Adoption.ts"
@@ -32,7 +33,7 @@ const mayVote = (step: Step, joined: Joined, voter: Voter): boolean => {
 /** Drops a view that is lost. */
 export const dissolveIfLost = (step: Step): boolean => {
   const joined = step.joined
-  if (joined === undefined || step.state.policy.forks) return false
+  if (joined === undefined) return false
   if (isJoint(step, joined, (voter) => mayVote(step, joined, voter))) return false
   dissolve(step, "too few voters of this view are left", undefined, [])
   return true
