@@ -20,11 +20,17 @@ const steps: ReadonlyArray<Step> = [
     args: ["test/domain/codec/Fuzz.ts", "--frames", "300000", "--seed", String(process.pid)],
     limitSeconds: 240
   },
+  ...["available", "majority", "static"].map((policy) => ({
+    name: `hunt ${policy}`,
+    what: `whole clusters with random faults, policy ${policy}`,
+    args: ["test/simulation/hunt.ts", "1", "700", policy],
+    limitSeconds: 200
+  })),
   {
-    name: "hunt",
-    what: "whole clusters with random faults",
-    args: ["test/simulation/hunt.ts", "1", "1500"],
-    limitSeconds: 300
+    name: "simulate",
+    what: "the shipped simulator, 25 nodes",
+    args: ["src/cli/bin.ts", "simulate", "--nodes", "25", "--seeds", "5", "--profile", "chaos", "--json"],
+    limitSeconds: 120
   },
   {
     name: "placement",
@@ -79,7 +85,7 @@ for (const step of chosen) {
 console.log("")
 for (const [step, passed, seconds] of outcomes) {
   console.log(
-    `${passed ? "ok    " : "FAILED"} ${step.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${step.what}`
+    `${passed ? "ok    " : "FAILED"} ${step.name.padEnd(15)} ${seconds.toFixed(1).padStart(6)} s  ${step.what}`
   )
 }
 const failed = outcomes.filter(([, passed]) => !passed).length
