@@ -22,6 +22,14 @@ describe("the hunt", () => {
     }
   })
 
+  it.each([
+    { policy: "majority", seed: 14_733, rule: "a base voter that came back as another process has no vote" },
+    { policy: "majority", seed: 16_070, rule: "a base voter that came back as another process has no vote" },
+    { policy: "available", seed: 15_780, rule: "a view none of whose base voters is left is dropped" }
+  ])("$policy, seed $seed: $rule", ({ policy, seed }) => {
+    expect(scenario(seed, { policyFor: policies(policy) }).fault).toBeUndefined()
+  })
+
   it("under `available` some of those runs have split the cluster, which merged again", () => {
     const seeds = Array.from({ length: chunk }, (_, i) => i + 1)
     expect(seeds.filter((seed) => scenario(seed).lineages > 1)).not.toEqual([])
