@@ -17,7 +17,7 @@ const steps: ReadonlyArray<Step> = [
   {
     name: "fuzz",
     what: "mutated frames against all readers",
-    args: ["test/domain/codec/Fuzz.ts", "--frames", "300000", "--seed", String(process.pid)],
+    args: ["test/domain/codec/Fuzz.ts", "--frames", "1000000", "--seed", String(process.pid)],
     limitSeconds: 240
   },
   ...["available", "majority", "static"].map((policy) => ({
