@@ -1,76 +1,16 @@
-/**
- * The services together, over the in-memory transport and virtual time; and each of them swapped for
- * a hand-written fake, which is what makes an application on top testable.
- */
+/** The services together, over the in-memory transport and virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Option, Result, Schedule, type Scope, Stream } from "effect"
-import { TestClock } from "effect/testing"
-import * as Cluster from "../../src/layers/Cluster.ts"
-import * as TransportMemory from "../../src/layers/TransportMemory.ts"
+import { Context, Effect, Fiber, Layer, Option, Result, Stream } from "effect"
 import {
-  AssignmentPlanner,
-  ClusterConfig,
   ClusterPartitionService,
   ClusterPartitionTable,
   ClusterService,
-  FailureDetector,
   MembershipService,
-  MigrationService,
-  NodeConfig,
-  SplitBrainPolicy,
-  Transport
+  MigrationService
 } from "../../src/index.ts"
+import * as TransportMemory from "../../src/layers/TransportMemory.ts"
 import * as TestCluster from "../../src/testing/TestCluster.ts"
-
-const seeds = ["127.0.0.1:9001", "127.0.0.1:9002", "127.0.0.1:9003"]
-
-/** Runs an effect while virtual time passes, in steps of a tick. */
-const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect)
-    const clock = yield* Effect.forkChild(Effect.forever(TestClock.adjust("50 millis")))
-    const result = yield* Fiber.join(fiber)
-    yield* Fiber.interrupt(clock)
-    return result
-  })
-
-/** A test body with all its layers: time passes while they are built, used and closed. */
-const inVirtualTime = <A, E>(body: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
-  whileTimePasses(Effect.scoped(body))
-
-const everyTick = Schedule.spaced("50 millis")
-
-/** Waits, in virtual time, until a condition holds; at most a virtual minute. */
-const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
-  Effect.suspend(() => condition).pipe(
-    Effect.repeat({ until: (holds: boolean) => holds, schedule: everyTick }),
-    Effect.timeoutOrElse({ duration: "1 minute", orElse: () => Effect.die("the condition did not come true") }),
-    Effect.asVoid
-  )
-
-const three = Effect.gen(function* () {
-  const network = yield* TransportMemory.makeNetwork
-  const build = (index: number) =>
-    Layer.build(
-      TestCluster.node(network, {
-        nodeId: `n${index}`,
-        clusterPort: 9000 + index,
-        config: { seedAddresses: seeds }
-      })
-    )
-  const nodes = yield* Effect.all([build(1), build(2), build(3)], { concurrency: 3 })
-  return { network, nodes }
-})
-
-type Node = Context.Context<TestCluster.TestServices>
-
-const membersOf = (node: Node) =>
-  Effect.map(Context.get(node, MembershipService).activeMembers, (members) =>
-    members.map((member) => member.nodeId).toSorted()
-  )
-
-const holds = (node: Node, ids: ReadonlyArray<string>) =>
-  Effect.map(membersOf(node), (members) => members.join() === ids.join())
+import { everyTick, holds, inVirtualTime, membersOf, seeds, three, until, whileTimePasses } from "./InVirtualTime.ts"
 
 describe("a cluster in memory", () => {
   it.effect("three nodes that start at once found one cluster and share the partitions evenly", () =>
@@ -106,9 +46,9 @@ describe("a cluster in memory", () => {
           Context.get(nodes[1], ClusterService).subscribeChanges.pipe(
             Stream.filter((change) => change._tag === "MemberUpdated" && change.member.state === "dead"),
             Stream.runHead
-          )
+          ),
+          { startImmediately: true }
         )
-        yield* Effect.sleep("100 millis")
         yield* network.kill("127.0.0.1:9003")
         yield* until(holds(nodes[1], ["n1", "n2"]))
         yield* until(
@@ -138,9 +78,9 @@ describe("a cluster in memory", () => {
           Context.get(nodes[0], ClusterService).subscribeChanges.pipe(
             Stream.filter((change) => change._tag === "MemberRemoved"),
             Stream.runHead
-          )
+          ),
+          { startImmediately: true }
         )
-        yield* Effect.sleep("100 millis")
         yield* Effect.provide(
           Effect.flatMap(ClusterService, (cluster) => cluster.health).pipe(
             Effect.tap((health) => Effect.sync(() => assert.isAtLeast(health.nodeCount, 4)))
@@ -286,166 +226,6 @@ describe("the services of one node", () => {
         )
         const unknown = yield* Effect.flip(membership.removeMember("nobody"))
         assert.strictEqual(unknown._tag, "UnknownMember")
-      })
-    )
-  )
-})
-
-describe("any one layer can be swapped", () => {
-  const config = ClusterConfig.defaults
-  const node = NodeConfig.of({ nodeId: "n1", clusterPort: 9001 })
-  const transport = Layer.unwrap(
-    Effect.map(TransportMemory.makeNetwork, (network) => TransportMemory.layer(network, "127.0.0.1:9001"))
-  )
-  const kernel = Cluster.layer({ config, node })
-
-  it.effect("transport: a hand-written one that only records", () =>
-    inVirtualTime(
-      Effect.gen(function* () {
-        const dialled: Array<string> = []
-        const fake = Layer.succeed(Transport, {
-          dial: (address) => Effect.sync(() => void dialled.push(address)),
-          send: () => Effect.void,
-          awaitRoom: () => Effect.void,
-          identify: () => Effect.void,
-          close: () => Effect.void,
-          receive: Effect.never,
-          localAddress: "127.0.0.1:9001",
-          counters: Effect.die("no counters")
-        })
-        const lonely = Cluster.layer({
-          config: { ...config, seedAddresses: ["10.0.0.9:1"] },
-          node,
-          awaitJoin: false
-        }).pipe(
-          Layer.provide([fake, FailureDetector.layerTrusting]),
-          Layer.provide([AssignmentPlanner.layerMinimalMovement, SplitBrainPolicy.layerAvailable])
-        )
-        yield* Effect.provide(
-          Effect.sync(() => dialled.length).pipe(Effect.repeat({ until: (count) => count > 0, schedule: everyTick })),
-          lonely
-        )
-        assert.deepStrictEqual([...new Set(dialled)], ["10.0.0.9:1"])
-      })
-    )
-  )
-
-  it.effect("a defect of a part stops the node, instead of leaving it half alive", () =>
-    inVirtualTime(
-      Effect.gen(function* () {
-        const broken = Layer.succeed(AssignmentPlanner, {
-          plan: () => {
-            throw new Error("the planner has a bug")
-          }
-        })
-        const failing = kernel.pipe(
-          Layer.provide([transport, FailureDetector.layerTrusting, broken, SplitBrainPolicy.layerAvailable])
-        )
-        const built = yield* Layer.build(failing)
-        const exit = yield* Effect.exit(Context.get(built, ClusterService).stopped)
-        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the planner has a bug"))
-      })
-    )
-  )
-
-  it.effect("planner: one that gives everything to the first member", () =>
-    whileTimePasses(
-      Effect.provide(
-        Effect.gen(function* () {
-          const partitions = yield* ClusterPartitionService
-          yield* Effect.repeat(partitions.version, { until: (version) => version > 0, schedule: everyTick })
-          assert.deepStrictEqual(yield* partitions.partitionsForNode("n1"), [0])
-        }),
-        kernel.pipe(
-          Layer.provide(
-            Layer.succeed(AssignmentPlanner, {
-              plan: ({ members }) => {
-                const [first] = members
-                const owner = typeof first === "string" ? first : "nobody"
-                return { promotions: [], target: [{ partitionId: 0, owner, backups: [] }] }
-              }
-            })
-          ),
-          Layer.provide([transport, FailureDetector.layerTrusting, SplitBrainPolicy.layerAvailable])
-        )
-      )
-    )
-  )
-
-  it.effect("policy: one that nobody can satisfy never settles a view", () =>
-    inVirtualTime(
-      Effect.gen(function* () {
-        const impossible = Layer.succeed(SplitBrainPolicy, {
-          name: "impossible",
-          quorum: () => false,
-          accuse: () => false,
-          forks: false
-        })
-        const node1 = kernel.pipe(
-          Layer.provide([transport, FailureDetector.layerTrusting, AssignmentPlanner.layerMinimalMovement, impossible])
-        )
-        assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Layer.build(node1), "20 seconds")))
-      })
-    )
-  )
-
-  it.effect("detector: one that suspects a member makes it suspect, though it beats", () =>
-    inVirtualTime(
-      Effect.gen(function* () {
-        const network = yield* TransportMemory.makeNetwork
-        const paranoid = Layer.succeed(FailureDetector, {
-          heartbeat: () => Effect.void,
-          isAlive: (nodeId) => Effect.succeed(nodeId !== "n2"),
-          lastHeartbeat: () => Effect.succeed(Option.none()),
-          suspicionLevel: () => Effect.succeed(99),
-          remove: () => Effect.void,
-          reset: Effect.void
-        })
-        const first = Cluster.layer({ config, node }).pipe(
-          Layer.provide(TransportMemory.layer(network, "127.0.0.1:9001")),
-          Layer.provide([paranoid, AssignmentPlanner.layerMinimalMovement, SplitBrainPolicy.layerAvailable])
-        )
-        const second = TestCluster.node(network, {
-          nodeId: "n2",
-          clusterPort: 9002,
-          config: { seedAddresses: ["127.0.0.1:9001"] }
-        })
-        const node1 = yield* Layer.build(first)
-        yield* Layer.build(second)
-        yield* until(Effect.map(Context.get(node1, ClusterService).health, (health) => health.suspectNodes === 1))
-      })
-    )
-  )
-
-  it.effect("cluster, membership, partition and migration services: an application sees only its fakes", () =>
-    inVirtualTime(
-      Effect.gen(function* () {
-        const whoOwns = Effect.fn("whoOwns")(function* (key: string) {
-          const partitions = yield* ClusterPartitionService
-          const membership = yield* MembershipService
-          const cluster = yield* ClusterService
-          const migrations = yield* MigrationService
-          const partition = yield* partitions.hashToPartition(key)
-          const owner = yield* partitions.getOwner(partition)
-          const members = yield* membership.activeMembers
-          return {
-            owner: Option.getOrElse(owner, () => "nobody"),
-            members: members.length,
-            master: yield* cluster.isMaster,
-            moving: yield* migrations.isMigrating(partition)
-          }
-        })
-        const fakes = Layer.mergeAll(
-          Layer.mock(ClusterPartitionService, {
-            hashToPartition: () => Effect.succeed(5),
-            getOwner: (partitionId) => Effect.succeed(Option.some(`owner-of-${partitionId}`))
-          }),
-          Layer.mock(MembershipService, { activeMembers: Effect.succeed([]) }),
-          Layer.mock(ClusterService, { isMaster: Effect.succeed(true), nodeId: "fake" }),
-          Layer.mock(MigrationService, { isMigrating: (partitionId) => Effect.succeed(partitionId === 5) })
-        )
-        const answer = yield* Effect.provide(whoOwns("a key"), fakes)
-        assert.deepStrictEqual(answer, { owner: "owner-of-5", members: 0, master: true, moving: true })
       })
     )
   )
