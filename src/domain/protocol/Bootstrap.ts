@@ -59,9 +59,9 @@ export const learnAddresses = (step: Step, addresses: ReadonlyArray<string>): vo
   const fresh = step.fresh
   if (fresh === undefined) return
   const own = Mesh.ownAddress(step)
-  const news = [...new Set(addresses)].filter((address) => address !== own && !fresh.known.includes(address))
-  if (news.length === 0) return
-  step.setFresh({ known: [...fresh.known, ...news].slice(0, maxKnownAddresses), nextJoinAtMs: step.nowMs })
+  const known = new Set(fresh.known)
+  for (const address of addresses) if (address !== own && known.size < maxKnownAddresses) known.add(address)
+  if (known.size > fresh.known.length) step.setFresh({ known: [...known], nextJoinAtMs: step.nowMs })
 }
 
 /** A node was found to answer at an address: if that is one of our seeds, we now know its id. */
@@ -137,14 +137,23 @@ const dropReplacedFormerVoters = (step: Step, nodeId: string, incarnation: numbe
 
 // ---- asking -----------------------------------------------------------------------------------
 
-const ask = (step: Step, fresh: Fresh, address: string): void => {
+/** Asks over the connection that was dialled to an address, or over the link of the node that lives there, or dials. */
+const ask = (step: Step, fresh: Fresh, addresses: ReadonlyArray<string>): void => {
   const message = joinRequest(step, fresh)
+  const dialled = new Map<string, ConnectionId>()
   for (const connection of step.state.mesh.connections.values()) {
-    if (connection.dialled === address) return Mesh.reply(step, connection.id, message)
+    const address = connection.dialled
+    if (address !== undefined && !dialled.has(address)) dialled.set(address, connection.id)
   }
-  const heard = [...fresh.heard].find(([, node]) => node.address === address)
-  if (heard !== undefined && Mesh.isLinked(step, heard[0])) return Mesh.sendTo(step, heard[0], message)
-  Mesh.dial(step, address, undefined)
+  const heard = new Map<string, string>()
+  for (const [nodeId, node] of fresh.heard) if (!heard.has(node.address)) heard.set(node.address, nodeId)
+  for (const address of addresses) {
+    const connection = dialled.get(address)
+    const nodeId = heard.get(address)
+    if (connection !== undefined) Mesh.reply(step, connection, message)
+    else if (nodeId !== undefined && Mesh.isLinked(step, nodeId)) Mesh.sendTo(step, nodeId, message)
+    else Mesh.dial(step, address, undefined)
+  }
 }
 
 /** Asks the node that answers for a live cluster, or everyone. */
@@ -154,10 +163,10 @@ const askAll = (step: Step): void => {
   step.setFresh({ nextJoinAtMs: step.nowMs + step.timing.joinIntervalMs })
   const target = fresh.target
   if (target !== undefined && step.nowMs - target.sinceMs < 3 * step.timing.joinIntervalMs) {
-    return ask(step, fresh, target.address)
+    return ask(step, fresh, [target.address])
   }
   if (target !== undefined) step.setFresh({ target: undefined })
-  for (const address of fresh.known) ask(step, fresh, address)
+  ask(step, fresh, fresh.known)
 }
 
 /** A node answers for a live cluster: ask there, at once and then first. */
@@ -168,7 +177,7 @@ export const aim = (step: Step, address: string): void => {
   if (fresh.target?.address === address && step.nowMs - fresh.target.sinceMs < 2 * step.timing.joinIntervalMs) return
   step.setFresh({ target: { address, sinceMs: step.nowMs } })
   const aimed = step.fresh
-  if (aimed !== undefined) ask(step, aimed, address)
+  if (aimed !== undefined) ask(step, aimed, [address])
 }
 
 const describeSilence = (fresh: Fresh): string => {
