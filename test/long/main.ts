@@ -20,12 +20,12 @@ const steps: ReadonlyArray<Step> = [
     args: ["test/domain/codec/Fuzz.ts", "--frames", "1000000", "--seed", String(process.pid)],
     limitSeconds: 240
   },
-  ...["available", "majority", "static"].map((policy) => ({
-    name: `hunt ${policy}`,
-    what: `whole clusters with random faults, policy ${policy}`,
-    args: ["test/simulation/hunt.ts", "1", "700", policy],
-    limitSeconds: 200
-  })),
+  {
+    name: "soak",
+    what: "whole clusters with random faults, every policy",
+    args: ["test/soak/main.ts", "--quick"],
+    limitSeconds: 240
+  },
   {
     name: "simulate",
     what: "the shipped simulator, 25 nodes",

@@ -1,7 +1,6 @@
 /**
- * What must be true once nothing goes wrong any more: all living processes of a lineage hold one settled view
- * of exactly themselves, with one master, full links, and one complete and balanced table. Under a policy that
- * lets every side of a split go on several lineages may remain; each must agree in itself.
+ * What must be true once nothing goes wrong any more: all living processes hold one settled view of exactly
+ * themselves, in one lineage, with one master, full links, and one complete and balanced table.
  */
 import type { Joined } from "../../domain/protocol/ClusterState.ts"
 import { incarnationOf } from "../../domain/protocol/ClusterView.ts"
@@ -49,7 +48,7 @@ const linksFault = ({ id, name, state }: Process, ids: ReadonlyArray<string>): s
   return undefined
 }
 
-/** Why the processes of one lineage do not agree yet. */
+/** Why these processes of one lineage do not agree yet. */
 const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
   const side = new Map(processes.map((process) => [process.id, process]))
   const ids = [...side.keys()]
@@ -84,13 +83,12 @@ const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
 export const lineagesOf = (processes: ReadonlyArray<Process>): ReadonlyMap<string, ReadonlyArray<Process>> =>
   Map.groupBy(processes, (process) => process.joined?.view.lineage ?? "")
 
-/** Why the living processes do not agree, or `undefined` when those of each lineage do. */
+/** Why the living processes do not agree, or `undefined` when they do. */
 export const disagreement = (processes: ReadonlyArray<Process>): string | undefined => {
   const lonely = processes.find((process) => process.joined === undefined)
   if (lonely !== undefined) return `${lonely.name} has no view`
-  for (const side of lineagesOf(processes).values()) {
-    const fault = sideFault(side)
-    if (fault !== undefined) return fault
-  }
-  return undefined
+  const lineages = lineagesOf(processes)
+  return lineages.size > 1
+    ? `there are ${lineages.size} lineages: ${[...lineages.keys()].join()}`
+    : sideFault(processes)
 }

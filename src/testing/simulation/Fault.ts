@@ -36,6 +36,39 @@ const Leave = Schema.TaggedStruct("Leave", { ...at, node: Target })
 const SlowNode = Schema.TaggedStruct("SlowNode", { ...at, node: Target, extraMs: Ms, forMs: Ms })
 /** The node's wall clock jumps; the protocol counts on the monotonic one, so nothing may follow from it. */
 const ClockJump = Schema.TaggedStruct("ClockJump", { ...at, node: Target, byMs: Ms })
+/** This share of what the node sends is lost on the way and sent again by TCP, which delays all that follows. */
+const Loss = Schema.TaggedStruct("Loss", { ...at, node: Target, share: Schema.Number, forMs: Ms })
+/** One node after another is killed and started again: each `gapMs` after the last, down for `downMs`. */
+const RollingRestart = Schema.TaggedStruct("RollingRestart", { ...at, gapMs: Ms, downMs: Ms })
+/** All processes are killed and started again, one at a time within `withinMs`. */
+const RestartAll = Schema.TaggedStruct("RestartAll", { ...at, withinMs: Ms })
+/** A further node is started, with this id. */
+const Join = Schema.TaggedStruct("Join", { ...at, node: Schema.String })
+/** A second process is started under the node's id, at another address, until it is told to go. */
+const Duplicate = Schema.TaggedStruct("Duplicate", { ...at, node: Target })
+/** The node's process ends and comes back at another address. Only where the seeds of all nodes name all. */
+const Move = Schema.TaggedStruct("Move", { ...at, node: Target, downMs: Ms })
+/** The node is gone for good, and another one comes up at its address. */
+const TakeOver = Schema.TaggedStruct("TakeOver", { ...at, node: Target, by: Schema.String })
+/** From now on the node speaks as an earlier release: without the optional fields added last, and with one of its own. */
+const OlderRelease = Schema.TaggedStruct("OlderRelease", { ...at, node: Target })
+/** A stranger without the token connects to the node and sends frames made to hurt. */
+const Hostile = Schema.TaggedStruct("Hostile", {
+  ...at,
+  node: Target,
+  frames: Schema.Literals(["hugeVersion", "mastersName", "unaskedWelcome", "othersHeartbeat", "floodOfJoins"])
+})
+/**
+ * Waits for the next node that decides something, and strikes it `delayMs` later: `others` freezes everyone but it,
+ * `isolate` cuts it off.
+ */
+const Ambush = Schema.TaggedStruct("Ambush", {
+  ...at,
+  on: Schema.Literals(["proposal", "claim", "promise", "settlement"]),
+  deed: Schema.Literals(["kill", "freeze", "isolate", "others"]),
+  delayMs: Ms,
+  forMs: Ms
+})
 /** Every message takes between these times. */
 const Delay = Schema.TaggedStruct("Delay", { ...at, minMs: Ms, maxMs: Ms, forMs: Ms })
 
@@ -51,7 +84,17 @@ export const Fault = Schema.Union([
   Leave,
   SlowNode,
   ClockJump,
-  Delay
+  Delay,
+  Loss,
+  RollingRestart,
+  RestartAll,
+  Join,
+  Duplicate,
+  Move,
+  TakeOver,
+  OlderRelease,
+  Hostile,
+  Ambush
 ])
 export type Fault = typeof Fault.Type
 export type FaultKind = Fault["_tag"]
@@ -83,6 +126,26 @@ const deed = (fault: Fault): string => {
       return `slow ${fault.node} by ${Math.round(fault.extraMs)} ms${forTime(fault.forMs)}`
     case "ClockJump":
       return `the wall clock of ${fault.node} jumps by ${Math.round(fault.byMs)} ms`
+    case "Loss":
+      return `lose ${Math.round(fault.share * 100)} % of what ${fault.node} sends${forTime(fault.forMs)}`
+    case "RollingRestart":
+      return `restart one node after another, every ${Math.round(fault.gapMs)} ms`
+    case "RestartAll":
+      return "kill all and start them again"
+    case "Join":
+      return `start the further node ${fault.node}`
+    case "Duplicate":
+      return `start another process as ${fault.node}`
+    case "Move":
+      return `move ${fault.node} to another address`
+    case "TakeOver":
+      return `${fault.by} takes the place of ${fault.node}, which is gone for good`
+    case "OlderRelease":
+      return `${fault.node} speaks as an earlier release`
+    case "Hostile":
+      return `a stranger sends ${fault.node} hostile frames: ${fault.frames}`
+    case "Ambush":
+      return `lie in wait for a ${fault.on}, to ${fault.deed}${forTime(fault.forMs)}`
     case "Delay":
       return `delays of ${fault.minMs}…${Math.round(fault.maxMs)} ms${forTime(fault.forMs)}`
   }

@@ -34,7 +34,7 @@ export interface Surroundings<Item> {
   readonly accepted: (process: Process, id: ConnectionId) => void
   readonly dialled: (process: Process, id: ConnectionId, address: string) => void
   readonly dialFailed: (process: Process, address: string, refused: boolean) => void
-  readonly received: (process: Process, id: ConnectionId, item: Item) => void
+  readonly received: (process: Process, id: ConnectionId, item: Item, from: Process) => void
   readonly closed: (process: Process, id: ConnectionId) => void
 }
 
@@ -43,6 +43,9 @@ export interface DelayRange {
   readonly maxMs: number
 }
 
+/** What is lost is sent again after this, and after twice as long when it is lost again (RFC 6298). */
+const retransmitMs = 200
+const maxRetransmits = 6
 /** An address that does not answer fails after this. */
 const dialTimeoutMs = 2000
 /** Data that nobody acknowledges ends a connection after a time in this range. */
@@ -52,6 +55,8 @@ export class Network<Item> {
   delay: DelayRange
   /** Milliseconds by which everything from a host takes longer. */
   readonly slow = new Map<string, number>()
+  /** Share of what a host sends that is lost and sent again, 0…1. */
+  readonly loss = new Map<string, number>()
   private readonly random: Random
   private readonly around: Surroundings<Item>
   private readonly ends = new Map<ConnectionId, End<Item>>()
@@ -182,7 +187,17 @@ export class Network<Item> {
   private delayMs(from: Process): number {
     const { maxMs, minMs } = this.delay
     const ms = this.random.between(minMs, maxMs)
-    return this.slow.size === 0 ? ms : ms + (this.slow.get(from.host) ?? 0)
+    if (this.slow.size === 0 && this.loss.size === 0) return ms
+    return ms + (this.slow.get(from.host) ?? 0) + this.retransmittedMs(this.loss.get(from.host) ?? 0)
+  }
+  private retransmittedMs(share: number): number {
+    if (share === 0) return 0
+    let ms = 0
+    for (let i = 0; i < maxRetransmits; i++) {
+      if (!this.random.chance(share)) break
+      ms += retransmitMs * 2 ** i
+    }
+    return ms
   }
 
   private carry(own: End<Item>, item: Item | undefined): void {
@@ -206,7 +221,14 @@ export class Network<Item> {
   }
   private handle(to: End<Item>, item: Item | undefined): void {
     if (item === undefined) this.learnEnd(to)
-    else if (to.isOpen) this.around.received(to.process, to.id, item)
+    else if (to.isOpen) {
+      const from = to.wire.ends.find((end) => end !== to)
+      if (from !== undefined) this.around.received(to.process, to.id, item, from.process)
+    }
+  }
+  /** An id for a connection that no process of the world holds the other end of. */
+  strangerId(): ConnectionId {
+    return ++this.connections
   }
 
   // What waits for this end.

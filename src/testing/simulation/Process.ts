@@ -34,8 +34,6 @@ export class Process {
   readonly host: string
   readonly address: string
   readonly number: number
-  /** Name and incarnation: no two processes share it. */
-  readonly name: string
   state: ClusterState
   isAlive = true
   /** The machine answers: without a process on it, it refuses connections at once. */
@@ -55,12 +53,18 @@ export class Process {
     this.clock = options.clock
     this.state = state
     this.tamper = options.tamper
-    this.name = `${state.self.nodeId}@${state.self.incarnation}`
     this.detector = PhiAccrualConfig.fromClusterConfig(state.config)
   }
 
   get id(): string {
     return this.state.self.nodeId
+  }
+  /** Id and incarnation: a process that rejoins has another name from then on. */
+  get name(): string {
+    return `${this.state.self.nodeId}@${this.state.self.incarnation}`
+  }
+  get incarnation(): number {
+    return this.state.self.incarnation
   }
   get isFrozen(): boolean {
     return this.held !== undefined

@@ -7,7 +7,8 @@ import type { Random } from "./Random.ts"
  * - `calm`: nothing breaks; delays vary and wall clocks jump.
  * - `crashes`: processes and machines end, restart, freeze, stall and leave; the network is whole.
  * - `partitions`: one-way and two-way cuts, splits, reset connections; processes live.
- * - `chaos`: all of it, more of it at a time, and half of it aimed at the acting master.
+ * - `chaos`: all of it, more of it at a time, half of it aimed at the acting master, with ambushes at decisions,
+ *   hostile strangers, and any seed lists and order of start.
  */
 export const Profile = Schema.Literals(["calm", "crashes", "partitions", "chaos"])
 export type Profile = typeof Profile.Type
@@ -62,14 +63,18 @@ const crashes: ReadonlyArray<Drawn> = [
   ],
   [2, ({ atMs, node, random }) => [{ _tag: "Stall", atMs, node, forMs: random.between(50, 1400) }]],
   [2, (draw) => [{ _tag: "Leave", atMs: draw.atMs, node: draw.node }, ...restartedAfter(draw)]],
+  [1, ({ atMs, random }) => [{ _tag: "RestartAll", atMs, withinMs: random.between(0, 1500) }]],
   [
     1,
-    ({ atMs, nodes, random }) =>
-      nodes.flatMap((node): ReadonlyArray<Fault> => [
-        { _tag: "Kill", atMs, node, withHost: false },
-        { _tag: "Restart", atMs: atMs + random.between(0, 1500), node }
-      ])
+    ({ atMs, random }) => [
+      { _tag: "RollingRestart", atMs, gapMs: random.between(2000, 6000), downMs: random.between(100, 1000) }
+    ]
   ],
+  [1, ({ atMs, random }) => [{ _tag: "Join", atMs, node: `${random.pick(["a", "z"])}${random.below(90) + 10}` }]],
+  [1, ({ atMs, node }) => [{ _tag: "Duplicate", atMs, node }]],
+  [1, ({ atMs, node, random }) => [{ _tag: "Move", atMs, node, downMs: random.between(0, 8000) }]],
+  [1, ({ atMs, node, random }) => [{ _tag: "TakeOver", atMs, node, by: `x${random.below(90) + 10}` }]],
+  [1, ({ atMs, node }) => [{ _tag: "OlderRelease", atMs, node }]],
   ...calm
 ]
 
@@ -97,14 +102,46 @@ const partitions: ReadonlyArray<Drawn> = [
       { _tag: "SlowNode", atMs, node, extraMs: random.between(50, 900), forMs: forMs(random) }
     ]
   ],
+  [
+    1,
+    ({ atMs, node, random }) => [
+      { _tag: "Loss", atMs, node, share: random.pick([0.01, 0.1, 0.4, 0.8]), forMs: forMs(random) }
+    ]
+  ],
   ...calm
+]
+
+const hostile: Drawn = [
+  1,
+  ({ atMs, node, random }) => [
+    {
+      _tag: "Hostile",
+      atMs,
+      node,
+      frames: random.pick(["hugeVersion", "mastersName", "unaskedWelcome", "othersHeartbeat", "floodOfJoins"])
+    }
+  ]
+]
+
+const ambushes: Drawn = [
+  8,
+  ({ atMs, random }) => [
+    {
+      _tag: "Ambush",
+      atMs,
+      on: random.pick(["proposal", "claim", "promise", "settlement"]),
+      deed: random.pick(["kill", "freeze", "freeze", "isolate", "others"]),
+      delayMs: random.chance(0.5) ? 0 : random.between(0, 10),
+      forMs: forMs(random)
+    }
+  ]
 ]
 
 const kinds: Readonly<Record<Profile, ReadonlyArray<Drawn>>> = {
   calm,
   crashes,
   partitions,
-  chaos: [...crashes, ...partitions]
+  chaos: [...crashes, ...partitions, hostile, ambushes]
 }
 
 /** The most faults that begin by themselves in one run; those that come in groups count once. */

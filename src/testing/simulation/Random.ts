@@ -10,6 +10,8 @@ export interface Random {
   readonly chance: (probability: number) => boolean
   /** One of `items`; of none a defect. */
   readonly pick: <A>(items: ReadonlyArray<A>) => A
+  /** The same items in a random order. */
+  readonly shuffle: <A>(items: ReadonlyArray<A>) => ReadonlyArray<A>
 }
 
 /** Numbers from a whole number: a Weyl sequence with two multiplications to mix (as in splitmix, on 32 bits). */
@@ -28,6 +30,11 @@ export const random = (seed: number): Random => {
     below,
     between: (from, to) => from + next() * (to - from),
     chance: (probability) => next() < probability,
+    shuffle: (items) =>
+      items
+        .map((item) => ({ item, at: next() }))
+        .toSorted((a, b) => a.at - b.at)
+        .map(({ item }) => item),
     pick: (items) => {
       const item = items[below(items.length)]
       if (item === undefined) throw new RangeError("nothing to pick from")

@@ -6,16 +6,20 @@
  * 3. Once a settled view has left an incarnation out, no later settled view of the lineage has it, and it
  *    makes no later view there. No process goes on with a settled view without itself.
  * 4. Where only one side of a split may go on: of two settled views of a lineage the later continues the earlier.
- * 5. Views hold each id once; tables have an owner and distinct replicas for every partition.
- * 6. Everything that can grow stays within its bound.
+ *    A second lineage is founded only by processes of which one has lost its memory, or with other seeds.
+ * 5. Nobody is declared dead who is in contact with most of those that the master hears.
+ * 6. Views hold each id once; tables have an owner and distinct replicas for every partition.
+ * 7. Everything that can grow stays within its bound.
  */
 import { HashMap } from "effect"
 import * as Bounds from "../../domain/protocol/Bounds.ts"
 import { type ClusterState, type Joined, selfMember } from "../../domain/protocol/ClusterState.ts"
-import { type ClusterView, incarnationOf, maxAncestors } from "../../domain/protocol/ClusterView.ts"
+import { type ClusterView, incarnationOf, isVoter, maxAncestors } from "../../domain/protocol/ClusterView.ts"
 import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
 import { termOf } from "../../domain/protocol/Version.ts"
+import { Contacts } from "./Contacts.ts"
 import type { Process } from "./Process.ts"
+import { checkRemovals } from "./Removal.ts"
 import { describeMembers, describeVersion } from "./Transcript.ts"
 import { Violation } from "./Violation.ts"
 
@@ -33,8 +37,9 @@ interface KnownLineage {
 
 const keyOf = (lineage: string, version: number): string => `${lineage}:${version}`
 const nameOf = (view: ClusterView): string => `${view.lineage} ${describeVersion(view.version)}`
+// A joiner that is dropped because it was silent may be admitted again: it has never had a say.
 const namesIn = (view: ClusterView): ReadonlyArray<string> =>
-  view.members.filter((member) => member.state !== "dead").map((member) => `${member.nodeId}@${incarnationOf(member)}`)
+  view.members.filter(isVoter).map((member) => `${member.nodeId}@${incarnationOf(member)}`)
 
 const fail = (text: string): never => {
   throw new Violation(text)
@@ -43,19 +48,41 @@ const fail = (text: string): never => {
 const contentOf = (view: ClusterView): string =>
   `${describeMembers(view.members)} of ${view.base.voters.map((voter) => `${voter.nodeId}@${voter.incarnation}`).join()}`
 
+/** What the checks have to know of the world. */
+export interface Surveyed {
+  readonly nowMs: number
+  readonly living: ReadonlyArray<Process>
+  /** May a second cluster be founded: did some process lose its memory, or do the seed lists differ? */
+  readonly mayFoundAgain: boolean
+}
+
 export class Safety {
+  readonly contacts = new Contacts()
+  private readonly world: () => Surveyed
   private readonly views = new Map<string, KnownView>()
   private readonly lineages = new Map<string, KnownLineage>()
   private readonly actors = new Map<string, string>()
-  private readonly viewVersions = new Map<string, number>()
+  private readonly viewVersions = new Map<number, number>()
+  /** For each process and lineage the first version that it held. */
+  private readonly heldFrom = new Map<string, number>()
   private readonly tableVersions = new Map<string, number>()
   // Tables are immutable and shared between the nodes of a run: each is checked once.
   private readonly validTables = new WeakSet<ClusterPartitionTable>()
+
+  constructor(world: () => Surveyed) {
+    this.world = world
+  }
+
+  /** A heartbeat has arrived. */
+  heard(listener: Process, speaker: Process): void {
+    this.contacts.heard(listener, speaker, this.world().nowMs)
+  }
 
   /** Checks what a step changed. Throws a {@link Violation}. */
   stepped(process: Process, before: ClusterState): void {
     const { state } = process
     if (state.mesh !== before.mesh) this.checkMesh(process)
+    if (state.split !== before.split) this.checkSplit(process)
     if (state.phase === before.phase) return
     this.checkPhase(process, before)
     const { joined } = process
@@ -69,13 +96,20 @@ export class Safety {
     if (isOther || joined.ownTerm !== old?.ownTerm || joined.promise !== old?.promise) this.acts(process, joined)
   }
 
-  /** Is the view named first made from the one named second, or the same? */
+  /**
+   * Is the view named first made from the one named second, or the same? Of two views made in one step only the
+   * last is seen: a chain that is broken by one between them counts.
+   */
   private continues(later: ClusterView, earlier: ClusterView): boolean {
     const wanted = keyOf(earlier.lineage, earlier.version)
+    let isUnseenBetween = false
     for (let key: string | undefined = keyOf(later.lineage, later.version); key !== undefined;) {
       if (key === wanted) return true
-      const known = this.views.get(key)
-      key = known === undefined ? undefined : keyOf(known.view.parent.lineage, known.view.parent.version)
+      const known: KnownView | undefined = this.views.get(key)
+      if (known === undefined) return isUnseenBetween
+      const { lineage, version } = known.view.parent
+      isUnseenBetween = lineage === earlier.lineage && version > earlier.version
+      key = keyOf(lineage, version)
     }
     return false
   }
@@ -83,27 +117,34 @@ export class Safety {
   // ---- views ------------------------------------------------------------------------------------------
 
   private viewChanged(process: Process, view: ClusterView): void {
-    const held = this.viewVersions.get(process.name) ?? 0
+    const held = this.viewVersions.get(process.number) ?? 0
     if (view.version < held) {
       fail(
         `the view version of ${process.name} falls from ${describeVersion(held)} to ${describeVersion(view.version)}`
       )
     }
-    this.viewVersions.set(process.name, view.version)
+    this.viewVersions.set(process.number, view.version)
+    const holder = `${process.name} ${view.lineage}`
+    if (!this.heldFrom.has(holder)) this.heldFrom.set(holder, view.version)
     const key = keyOf(view.lineage, view.version)
     const known = this.views.get(key)
     if (known?.view.members === view.members && known.view.base === view.base) return
     const content = contentOf(view)
     if (known === undefined) {
       this.views.set(key, { view, content })
-      this.proposed(process, view)
+      // Of two views made in one step only the last is seen: the first of them shows up where it arrives.
+      if (process.isActing) this.proposed(process, view)
     } else if (known.content !== content) {
       fail(`two contents of view ${nameOf(view)}: ${known.content} / ${content}`)
     }
   }
 
-  // The first process to hold a view has made it.
   private proposed(proposer: Process, view: ClusterView): void {
+    const parent = this.views.get(keyOf(view.parent.lineage, view.parent.version))?.view
+    if (parent !== undefined) {
+      const { living, nowMs } = this.world()
+      checkRemovals({ nowMs, living, contacts: this.contacts }, proposer, view, parent)
+    }
     if (view.members.length > proposer.state.node.maxMembers) fail(`${nameOf(view)} has more members than maxMembers`)
     if (new Set(view.members.map((member) => member.nodeId)).size < view.members.length) {
       fail(`a node id stands twice in ${nameOf(view)}`)
@@ -120,7 +161,11 @@ export class Safety {
       fail(`${process.name} goes on with ${nameOf(view)}, settled without itself`)
     }
     const lineage = this.lineages.get(view.lineage)
+    if (!process.state.policy.forks && view.ancestors.length > 0) fail(`${nameOf(view)} continues another lineage`)
     if (lineage === undefined) {
+      if (this.lineages.size > 0 && !process.state.policy.forks && !this.world().mayFoundAgain) {
+        fail(`${nameOf(view)} is settled beside another lineage though nobody was restarted`)
+      }
       this.lineages.set(view.lineage, { settled: view, out: new Map() })
       return
     }
@@ -137,7 +182,9 @@ export class Safety {
     }
     for (const name of namesIn(view)) {
       const outAt = lineage.out.get(name)
-      if (outAt !== undefined && outAt < view.version) {
+      // A founder that never took the first view knows of nothing: it may come back as it is.
+      const heldFrom = this.heldFrom.get(`${name} ${view.lineage}`) ?? Number.POSITIVE_INFINITY
+      if (outAt !== undefined && outAt < view.version && heldFrom <= outAt) {
         fail(`${name} is back in the settled ${nameOf(view)}, and was put out in ${describeVersion(outAt)}`)
       }
     }
@@ -187,6 +234,11 @@ export class Safety {
     for (const ids of mesh.links.values()) {
       within(name, "connections of a node", ids.length, Bounds.maxConnectionsPerNode)
     }
+  }
+
+  private checkSplit({ name, state: { split } }: Process): void {
+    within(name, "former members", split.outside.size, Bounds.maxOutside)
+    within(name, "foreign lineages", split.askedAtMs.size, Bounds.maxForeignLineages)
   }
 
   private checkPhase({ name, state: { node, phase } }: Process, before: ClusterState): void {

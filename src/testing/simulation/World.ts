@@ -4,7 +4,6 @@
  */
 import { Result } from "effect"
 import { decodeClusterMessage, encodeClusterMessage } from "../../domain/codec/ClusterMessageCodec.ts"
-import { formatAddress } from "../../domain/model/Address.ts"
 import { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { ClusterCommand } from "../../domain/protocol/ClusterCommand.ts"
@@ -18,23 +17,28 @@ import type { Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { EventQueue, type Timed } from "./EventQueue.ts"
 import { type DelayRange, type End, Network } from "./Network.ts"
+import { older, withUnknownField } from "./OlderRelease.ts"
 import { Process, type Tamper } from "./Process.ts"
 import { type Random, random } from "./Random.ts"
+import { Residences } from "./Residence.ts"
 import { describeMessage, Transcript } from "./Transcript.ts"
 import { Violation } from "./Violation.ts"
 
 export interface WorldOptions {
   readonly seed: number
-  readonly nodes: ReadonlyArray<string>
   readonly policy: QuorumPolicy
-  readonly config: Partial<ClusterConfig>
-  readonly partitionCount: number
+  /** Clocks with random origins that run up to half a percent fast or slow. */
+  readonly skewedClocks: boolean
   readonly delay: DelayRange
   /** Every message is encoded when it is sent and decoded when it arrives. */
   readonly codec: boolean
   readonly transcript: Transcript | undefined
-  readonly tamper: Tamper | undefined
+  readonly tamper?: Tamper | undefined
   readonly observe: (process: Process, before: ClusterState) => void
+  /** A heartbeat has been handled. */
+  readonly heard: (listener: Process, speaker: Process) => void
+  /** A command is about to be executed. */
+  readonly executes?: (process: Process, command: ClusterCommand) => void
 }
 
 /** A message as it travels: the value, or its bytes. */
@@ -52,9 +56,6 @@ type Event = Timed &
     | { readonly kind: "call"; readonly run: () => void }
   )
 
-const firstPort = 9000
-/** Seeds in every node's list: the oldest names of the fleet. */
-const maxSeeds = 16
 /** The wall clock at the start of every run, milliseconds since 1970. */
 const epochMs = 1_750_000_000_000
 
@@ -62,15 +63,27 @@ const epochMs = 1_750_000_000_000
 const stepKind = { tick: 0, accepted: 1, dialled: 2, dialFailed: 3, closed: 4, received: 5, leave: 6 } as const
 
 export class World {
-  readonly nodes: ReadonlyArray<string>
+  readonly residences = new Residences()
   readonly network: Network<Parcel>
-  /** The latest process of each node. */
+  /** The latest process on each host. */
   readonly processes = new Map<string, Process>()
-  /** Milliseconds by which a node's wall clock is off. */
+  /** Milliseconds by which a host's wall clock is off. */
   readonly wallOffsets = new Map<string, number>()
+  /** Hosts whose processes speak as an earlier release. */
+  readonly older = new Set<string>()
+  /** Looks at every step, after the observer; for faults that wait for something. */
+  readonly watchers = new Set<(process: Process, before: ClusterState) => void>()
   /** Of every step: when, whose, of which kind, with what outcome. */
   traceHash = 0
   steps = 0
+  /** From now on nothing goes wrong, and what lies in wait does nothing any more. */
+  isHealed = false
+  /** The seeds of every node name all nodes. */
+  hasSameSeeds = true
+  /** A process has ended or left: what it knew is gone. */
+  hasRestarted = false
+  /** A node has moved to another address. */
+  hasMoved = false
   private readonly queue = new EventQueue<Event>()
   private readonly options: WorldOptions
   private readonly random: Random
@@ -78,7 +91,6 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options
-    this.nodes = options.nodes
     this.random = random(options.seed)
     this.network = new Network(this.random, options.delay, {
       nowMs: () => this.queue.nowMs,
@@ -92,18 +104,26 @@ export class World {
           LinkEvents.dialFailed(step, address, refused, refused ? "refused the connection" : "timed out")
         ),
       closed: (process, id) => this.step(process, stepKind.closed, (step) => LinkEvents.closed(step, id)),
-      received: (process, id, item) => {
+      received: (process, id, item, from) => {
         const message = item instanceof Uint8Array ? this.decode(process, item) : item
         if (this.options.transcript !== undefined && message.type !== "HEARTBEAT") {
           this.note(`${process.name} receives ${describeMessage(message)}`)
         }
         this.step(process, stepKind.received, (step) => Inbound.receive(step, id, message))
+        if (message.type === "HEARTBEAT") this.options.heard(process, from)
       }
     })
   }
 
   get nowMs(): number {
     return this.queue.nowMs
+  }
+  get mayFoundAgain(): boolean {
+    return this.hasRestarted || !this.hasSameSeeds
+  }
+  /** May nodes go for good without proof? Under a policy with a quorum they would halt the others for ever. */
+  get mayLoseNodes(): boolean {
+    return this.options.policy.forks
   }
   get living(): ReadonlyArray<Process> {
     return [...this.processes.values()].filter((process) => process.isAlive)
@@ -125,47 +145,58 @@ export class World {
 
   // ---- processes ----------------------------------------------------------------------------------------
 
-  /** Starts a process of a node, unless one runs. */
-  start(nodeId: string): void {
-    const index = this.nodes.indexOf(nodeId)
-    if (index < 0) throw new RangeError(`${nodeId} is no node of this run`)
-    if (this.processes.get(nodeId)?.isAlive === true) return
-    const { config, partitionCount, policy, tamper, transcript } = this.options
-    const addressOf = (i: number): string => formatAddress("127.0.0.1", firstPort + i)
-    const clock = { offsetMs: Math.floor(this.random.between(0, 1e6)), rate: this.random.between(0.995, 1.005) }
+  /** Starts what lives on a host, unless it runs. */
+  start(host: string): void {
+    const residence = this.residences.at(host)
+    if (residence === undefined) throw new RangeError(`nothing lives at ${host}`)
+    if (this.processes.get(host)?.isAlive === true) return
+    const { policy, skewedClocks, tamper, transcript } = this.options
+    const { config, node, nodeId, port, seeds } = residence
+    const clock = skewedClocks
+      ? { offsetMs: Math.floor(this.random.between(0, 1e6)), rate: this.random.between(0.995, 1.005) }
+      : { offsetMs: 0, rate: 1 }
+    const address = this.residences.addressAt(host)
     const number = ++this.started
     const state = initial(
       {
-        config: {
-          ...ClusterConfig.defaults,
-          seedAddresses: this.nodes.slice(0, maxSeeds).map((_, i) => addressOf(i)),
-          ...config
-        },
-        node: NodeConfig.of({ nodeId, clusterPort: firstPort + index, clientPort: 1, partitionCount }),
+        config: { ...ClusterConfig.defaults, seedAddresses: this.residences.addressesOf(seeds), ...config },
+        node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
         policy,
         incarnation: number * 1000,
         nowMs: clock.offsetMs + this.nowMs * clock.rate
       },
-      addressOf(index)
+      address
     )
-    const process = new Process({ host: nodeId, address: addressOf(index), number, clock, state, tamper })
-    this.processes.set(nodeId, process)
+    const process = new Process({ host, address, number, clock, state, tamper })
+    this.processes.set(host, process)
     this.network.listen(process)
     if (transcript !== undefined) this.note(`${process.name} starts`)
     const { tickMs } = process
     this.queue.push({ kind: "tick", process, atMs: this.nowMs + this.random.between(0, tickMs), order: 0 })
   }
 
-  get(nodeId: string): Process | undefined {
-    const process = this.processes.get(nodeId)
+  /** The living process on a host. */
+  get(host: string): Process | undefined {
+    const process = this.processes.get(host)
     return process?.isAlive === true ? process : undefined
   }
   kill(process: Process, withHost: boolean): void {
+    this.hasRestarted = true
     process.isAlive = false
     process.isHostUp = !withHost
     this.network.closeAll(process, this.random.chance(0.5))
   }
+  /** A stranger connects to the process, sends these messages, and goes. */
+  intrude(process: Process, messages: ReadonlyArray<ClusterMessage>): void {
+    const id = this.network.strangerId()
+    process.whenAwake(() => this.step(process, stepKind.accepted, (step) => LinkEvents.accepted(step, id)))
+    for (const message of messages) {
+      process.whenAwake(() => this.step(process, stepKind.received, (step) => Inbound.receive(step, id, message)))
+    }
+    process.whenAwake(() => this.step(process, stepKind.closed, (step) => LinkEvents.closed(step, id)))
+  }
   leave(process: Process): void {
+    this.hasRestarted = true
     process.whenAwake(() => this.step(process, stepKind.leave, Leaving.begin))
   }
 
@@ -193,6 +224,7 @@ export class World {
     this.mix(process.joined?.view.version ?? 0)
     this.mix(commands.length)
     this.options.observe(process, before)
+    for (const watch of this.watchers) watch(process, before)
     for (const command of commands) if (process.isAlive) this.execute(process, command)
   }
   // Both halves of a number count.
@@ -203,6 +235,7 @@ export class World {
   }
 
   private execute(process: Process, command: ClusterCommand): void {
+    this.options.executes?.(process, command)
     switch (command._tag) {
       case "Send":
         return this.network.send(command.connection, this.pack(process, command.message))
@@ -245,7 +278,8 @@ export class World {
         : message.type === "MEMBERS_UPDATE"
           ? { ...message, clusterTimeMs: wallMs }
           : message
-    return this.options.codec ? encodeClusterMessage(stamped) : stamped
+    if (!this.older.has(process.host)) return this.options.codec ? encodeClusterMessage(stamped) : stamped
+    return this.options.codec ? withUnknownField(encodeClusterMessage(older(stamped))) : older(stamped)
   }
   private decode(process: Process, bytes: Uint8Array): ClusterMessage {
     const decoded = decodeClusterMessage(bytes)

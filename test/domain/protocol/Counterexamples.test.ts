@@ -1,27 +1,25 @@
 /** Histories that broke simpler designs. Each must end well here. */
 import { describe, expect, it } from "vitest"
 import { termOf } from "../../../src/domain/protocol/Version.ts"
-import { convergenceFault } from "../../simulation/Liveness.ts"
-import { Safety } from "../../simulation/Safety.ts"
+import { disagreement } from "../../../src/testing/simulation/Agreement.ts"
 import { addressOf, type ClusterOptions, type StartOptions, VirtualCluster } from "../../simulation/VirtualCluster.ts"
-import type { VirtualProcess } from "../../simulation/VirtualProcess.ts"
+import type { Process } from "../../../src/testing/simulation/Process.ts"
 
 const ids = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `n${i + 1}`)
 
 /** A settled cluster of n1 (master), n2, …, watched for everything that must never happen. */
 const cluster = (count: number, options: StartOptions = {}, world: ClusterOptions = {}): VirtualCluster => {
   const running = new VirtualCluster(world)
-  running.observer = new Safety(running)
   const seeds = ids(count).map(addressOf)
   for (const id of ids(count)) running.start(id, { seeds, node: { partitionCount: 12 }, ...options })
-  expect(running.runWhile(() => convergenceFault(running.living) !== undefined)).toBeGreaterThan(0)
+  expect(running.runWhile(() => disagreement(running.living) !== undefined)).toBeGreaterThan(0)
   return running
 }
 
 const converge = (world: VirtualCluster, limitMs = 60_000): number =>
-  world.runWhile(() => convergenceFault(world.living) !== undefined, limitMs)
+  world.runWhile(() => disagreement(world.living) !== undefined, limitMs)
 
-const stateOf = (observer: VirtualProcess, id: string): string | undefined =>
+const stateOf = (observer: Process, id: string): string | undefined =>
   observer.joined?.view.members.find((member) => member.nodeId === id)?.state
 
 const masters = (world: VirtualCluster): ReadonlyArray<string> =>
@@ -78,13 +76,15 @@ describe("counterexamples to simpler designs", () => {
   it("three short outages and one flap do not make a quorum of complaints", () => {
     const world = cluster(7)
     for (const [i, other] of ["n2", "n3", "n4"].entries()) {
-      world.queue.after(i * 3000, () => world.cut(other, "n7"))
-      world.queue.after(i * 3000 + 2500, () => {
-        world.network.mend(other, "n7")
-        world.network.mend("n7", other)
+      world.later(i * 3000, () => world.cut(other, "n7"))
+      world.later(i * 3000 + 2500, () => {
+        world.network.mend([
+          [other, "n7"],
+          ["n7", other]
+        ])
       })
     }
-    world.queue.after(4000, () => world.stall("n5", 200))
+    world.later(4000, () => world.stall("n5", 200))
     world.run(30_000)
     for (const observer of world.living) expect(observer.joined?.view.members).toHaveLength(7)
     expect(converge(world)).toBeGreaterThan(-1)
@@ -116,7 +116,7 @@ describe("counterexamples to simpler designs", () => {
         "n3 active"
       ])
       expect(
-        world.get(id).changes.some((change) => change._tag === "MemberUpdated" && change.cause.includes("dead"))
+        world.changesOf(id).some((change) => change._tag === "MemberUpdated" && change.cause.includes("dead"))
       ).toBe(false)
     }
   })
@@ -129,7 +129,7 @@ describe("counterexamples to simpler designs", () => {
     world.run(30_000)
     expect(world.get("n1").isAlive).toBe(false)
     expect(masters(world)).toEqual(["n2"])
-    expect(convergenceFault(world.living)).toBeUndefined()
+    expect(disagreement(world.living)).toBeUndefined()
   })
 
   it("two of two leave at once", () => {
@@ -157,13 +157,12 @@ describe("counterexamples to simpler designs", () => {
     world.thaw("n3")
     expect(converge(world)).toBeGreaterThan(-1)
     expect(world.get("n3").incarnation).toBe(incarnation + 1)
-    expect(world.get("n3").changes.some((change) => change._tag === "LocalNodeExpelled")).toBe(true)
+    expect(world.changesOf("n3").some((change) => change._tag === "LocalNodeExpelled")).toBe(true)
   })
 })
 
 const startAll = (count: number, seedsOf: (index: number) => ReadonlyArray<string>): VirtualCluster => {
   const world = new VirtualCluster({ delay: { minMs: 0.2, maxMs: 3 } })
-  world.observer = new Safety(world)
   for (const [index, id] of ids(count).entries()) {
     world.start(id, { seeds: seedsOf(index).map(addressOf), node: { partitionCount: 12, joinTimeoutMs: 10_000 } })
   }

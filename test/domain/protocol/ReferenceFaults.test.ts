@@ -1,20 +1,18 @@
 /** Faults observed in nodes of the reference, which this core must not have. The numbers are of the list of faults. */
 import { describe, expect, it } from "vitest"
-import { convergenceFault } from "../../simulation/Liveness.ts"
-import { Safety } from "../../simulation/Safety.ts"
+import { disagreement } from "../../../src/testing/simulation/Agreement.ts"
 import { addressOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
 import { founder, heartbeat, joinRequest, masterOf, Transcript } from "./Transcript.ts"
 
 const cluster = (count: number, skewedClocks = false): VirtualCluster => {
   const world = new VirtualCluster({ skewedClocks })
-  world.observer = new Safety(world)
   const ids = Array.from({ length: count }, (_, i) => `n${i + 1}`)
   for (const id of ids) world.start(id, { seeds: ids.map(addressOf), node: { partitionCount: 12 } })
   expect(converge(world)).toBeGreaterThan(0)
   return world
 }
 const converge = (world: VirtualCluster, limitMs = 60_000): number =>
-  world.runWhile(() => convergenceFault(world.living) !== undefined, limitMs)
+  world.runWhile(() => disagreement(world.living) !== undefined, limitMs)
 
 describe("faults of the reference", () => {
   it("1: a join brings everyone the same table", () => {
@@ -49,8 +47,8 @@ describe("faults of the reference", () => {
     expect(converge(world, 5000)).toBeGreaterThan(0)
     world.run(5000)
     const blamed = world
-      .get("n1")
-      .changes.filter(
+      .changesOf("n1")
+      .filter(
         (change) =>
           change._tag === "MemberUpdated" &&
           change.member.incarnation === world.get("n3").incarnation &&
@@ -64,15 +62,15 @@ describe("faults of the reference", () => {
     for (let blip = 0; blip < 3; blip++) {
       world.stall("n3", 2500)
       world.run(8000)
-      expect(convergenceFault(world.living)).toBeUndefined()
+      expect(disagreement(world.living)).toBeUndefined()
     }
   })
 
   it("8: neither clocks that differ nor clocks that drift make anyone suspect", () => {
     const world = cluster(4, true)
-    for (const process of world.living) process.changes.length = 0
+    world.forgetChanges()
     world.run(120_000)
-    for (const process of world.living) expect(process.changes).toEqual([])
+    for (const process of world.living) expect(world.changesOf(process.host)).toEqual([])
   })
 
   it("9: a member that never heartbeats is suspected and removed", () => {

@@ -95,7 +95,11 @@ const resurrect = (after: ClusterState, before: ClusterState): ClusterState => {
 
 const planted: ReadonlyArray<{ readonly bug: string; readonly tamper: Simulation.Tamper; readonly said: RegExp }> = [
   { bug: "a falling version", tamper: lowerVersion, said: /version of .* falls from/ },
-  { bug: "a resurrected incarnation", tamper: resurrect, said: /is back in the settled .* was put out in/ }
+  {
+    bug: "a resurrected incarnation",
+    tamper: resurrect,
+    said: /is back in the settled|was put out in|two contents of view/
+  }
 ]
 
 describe("a planted bug", () => {

@@ -1,0 +1,51 @@
+/** Who has heard whom lately, as the world knows it and no process does. */
+import type { Process } from "./Process.ts"
+
+interface Contact {
+  readonly sinceMs: number
+  readonly lastMs: number
+}
+
+/** Heartbeats at most this many intervals apart are one contact. */
+const gapIntervals = 2
+/** A contact of this many intervals leaves no doubt. */
+const longIntervals = 6
+/** A master may count on whom it has heard this many intervals ago. */
+const recentIntervals = 4
+
+const intervalMs = (process: Process): number => process.state.config.heartbeatIntervalMs
+
+export class Contacts {
+  private readonly byListener = new Map<number, Map<number, Contact>>()
+
+  /** A heartbeat has arrived at this time of the world. */
+  heard(listener: Process, speaker: Process, nowMs: number): void {
+    let contacts = this.byListener.get(listener.number)
+    if (contacts === undefined) this.byListener.set(listener.number, (contacts = new Map()))
+    const known = contacts.get(speaker.number)
+    const isContinued = known !== undefined && nowMs - known.lastMs <= gapIntervals * intervalMs(listener)
+    contacts.set(speaker.number, { sinceMs: isContinued ? known.sinceMs : nowMs, lastMs: nowMs })
+  }
+
+  private get(listener: Process, speaker: Process): Contact | undefined {
+    return this.byListener.get(listener.number)?.get(speaker.number)
+  }
+
+  /** The listener may still count on the speaker. */
+  isRecent(listener: Process, speaker: Process, nowMs: number): boolean {
+    const known = this.get(listener, speaker)
+    return known !== undefined && nowMs - known.lastMs <= recentIntervals * intervalMs(listener)
+  }
+  private isLong(listener: Process, speaker: Process, nowMs: number): boolean {
+    const known = this.get(listener, speaker)
+    return (
+      known !== undefined &&
+      nowMs - known.lastMs <= gapIntervals * intervalMs(listener) &&
+      nowMs - known.sinceMs >= longIntervals * intervalMs(listener)
+    )
+  }
+  /** The two have heard each other without a gap for long. */
+  isMutual(a: Process, b: Process, nowMs: number): boolean {
+    return this.isLong(a, b, nowMs) && this.isLong(b, a, nowMs)
+  }
+}

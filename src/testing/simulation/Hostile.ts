@@ -1,0 +1,83 @@
+/**
+ * Frames made to hurt, from a stranger that has reached the port of a node and has no token. None of them may
+ * change anything but counters.
+ */
+import { Option } from "effect"
+import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
+import { protocolVersion } from "../../domain/wire/MembershipMessages.ts"
+import type { Fault } from "./Fault.ts"
+import type { Process } from "./Process.ts"
+
+type Frames = Extract<Fault, { readonly _tag: "Hostile" }>["frames"]
+
+/** Join requests of one flood. */
+const floodSize = 64
+const strangerIncarnation = 7
+
+const join = (nodeId: string, clusterPort: number): ClusterMessage => ({
+  type: "JOIN_REQUEST",
+  nodeId,
+  host: "127.0.0.1",
+  clientPort: 1,
+  clusterPort,
+  clusterId: "",
+  protocolVersion,
+  authToken: Option.some("guessed"),
+  incarnation: strangerIncarnation
+})
+
+/** What the stranger sends over one connection to `target`, in order. */
+export const hostileFrames = (frames: Frames, target: Process): ReadonlyArray<ClusterMessage> => {
+  const view = target.joined?.view
+  const members = view?.members ?? []
+  const other = members.find((member) => member.nodeId !== target.id)
+  const lineage = view?.lineage ?? "n1.1000"
+  const stranger = { nodeId: "stranger", incarnation: strangerIncarnation }
+  const grabbed = {
+    view: { version: Number.MAX_SAFE_INTEGER, members: members.slice(0, 1) },
+    lineage,
+    parent: { lineage, version: view?.version ?? 0 },
+    base: { voters: [stranger] },
+    settled: true
+  }
+  switch (frames) {
+    case "hugeVersion":
+      return [join("stranger", 1), { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...grabbed }]
+    case "mastersName":
+      return members.map((member) => join(member.nodeId, 1))
+    case "unaskedWelcome":
+      return [
+        {
+          type: "JOIN_RESPONSE",
+          accepted: true,
+          rejectReason: Option.none(),
+          rejectCode: Option.none(),
+          responderNodeId: Option.some("stranger"),
+          membersView: Option.some(grabbed.view),
+          partitionAssignments: Option.some([]),
+          lineage,
+          parent: grabbed.parent,
+          base: grabbed.base,
+          settled: true
+        }
+      ]
+    case "othersHeartbeat":
+      return [
+        join("stranger", 1),
+        {
+          type: "HEARTBEAT",
+          senderId: other?.nodeId ?? "n2",
+          timestampMs: 0,
+          membersViewVersion: Number.MAX_SAFE_INTEGER,
+          suspectedNodes: members.map(({ nodeId }) => nodeId),
+          incarnation: strangerIncarnation,
+          lineage,
+          settled: Number.MAX_SAFE_INTEGER,
+          promise: 2 ** 20,
+          promisedTo: "stranger"
+        }
+      ]
+    case "floodOfJoins":
+      return Array.from({ length: floodSize }, (_, i) => join(`stranger${i}`, i + 1))
+  }
+}

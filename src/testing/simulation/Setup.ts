@@ -1,0 +1,88 @@
+/** How a run begins: drawn from its seed, so that a seed stands for nodes and configuration as well as for faults. */
+import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
+import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
+import type { DelayRange } from "./Network.ts"
+import type { Profile } from "./Profile.ts"
+import type { Random } from "./Random.ts"
+import type { World } from "./World.ts"
+
+export interface Setup {
+  /** In the order in which they start. */
+  readonly nodes: ReadonlyArray<NodeSetup>
+  readonly delay: DelayRange
+  readonly config: Partial<ClusterConfig>
+  readonly node: Partial<NodeConfig>
+  /** Every node has all nodes as seeds: then one founding takes place, while nobody loses its memory. */
+  readonly hasSameSeeds: boolean
+}
+
+interface NodeSetup {
+  readonly nodeId: string
+  readonly seeds: ReadonlyArray<string>
+  readonly startMs: number
+}
+
+/** The ids of a run: `n1`, `n2`, … */
+export const nodeNames = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `n${i + 1}`)
+
+/** Delays of a local network, when nothing is wrong. */
+export const usualDelay: DelayRange = { minMs: 0.2, maxMs: 3 }
+/** Nodes that start together start within this. */
+const togetherMs = 50
+/** Seeds in a list: of a large cluster the first names. */
+const maxSeeds = 16
+/** The token of every node: strangers do not have it. */
+const authToken = "of this run"
+
+type SeedLists = "all" | "firstTwo" | "ring" | "random"
+
+const seedsOf = (kind: SeedLists, ids: ReadonlyArray<string>, index: number, random: Random): ReadonlyArray<string> => {
+  const next = ids[(index + 1) % ids.length] ?? ""
+  switch (kind) {
+    case "all":
+      return ids.slice(0, maxSeeds)
+    case "firstTwo":
+      return ids.slice(0, 2)
+    case "ring":
+      return [next]
+    case "random":
+      return [...new Set([next, random.pick(ids)])]
+  }
+}
+
+type Start = "together" | "spread" | "oneByOne"
+
+const startMsOf = (start: Start, index: number, random: Random): number =>
+  start === "together" ? random.between(0, togetherMs) : start === "spread" ? random.between(0, 6000) : index * 1500
+
+/** `calm` starts all nodes together with one list of seeds; the others draw that too. */
+export const drawSetup = (profile: Profile, random: Random, count: number): Setup => {
+  const names = nodeNames(count)
+  // Many nodes one by one, or with a seed each, would be a run about nothing else.
+  const isPlain = profile === "calm" || count > 9
+  const ids = isPlain ? names : random.shuffle(names)
+  const kind: SeedLists = isPlain || random.chance(0.55) ? "all" : random.pick(["firstTwo", "ring", "random"])
+  const start: Start = isPlain ? "together" : random.pick(["together", "together", "spread", "oneByOne"])
+  const slow = { minMs: 5, maxMs: random.pick([60, 300, 900]) }
+  return {
+    nodes: ids.map((nodeId, index) => ({
+      nodeId,
+      seeds: seedsOf(kind, ids, index, random),
+      startMs: startMsOf(start, index, random)
+    })),
+    delay: isPlain || random.chance(0.7) ? usualDelay : slow,
+    config: isPlain ? {} : { backupCount: random.below(3), suspicionTimeoutMs: random.pick([2500, 4000, 10_000]) },
+    node: { partitionCount: 11 + random.below(20), leaveTimeoutMs: 20_000, authToken },
+    hasSameSeeds: kind === "all"
+  }
+}
+
+const firstPort = 9000
+
+/** Gives every node its home, and starts it when its time has come. */
+export const settle = (world: World, setup: Setup): void => {
+  for (const [index, { nodeId, seeds, startMs }] of setup.nodes.entries()) {
+    world.residences.put(nodeId, { nodeId, port: firstPort + index, seeds, config: setup.config, node: setup.node })
+    world.later(startMs, () => world.start(nodeId))
+  }
+}
