@@ -256,11 +256,9 @@ const onHeartbeat = (
 const onMembersUpdate = (step: Step, from: NodeId, message: ClusterMessageOf<"MEMBERS_UPDATE">): InboundOutcome => {
   const joined = step.joined
   if (joined === undefined) return "notJoined"
+  // Only who has a part in our view: any stranger can name our lineage, and itself, in a view of its own.
   const isKnown =
-    memberOf(joined.view, from) !== undefined ||
-    joined.view.base.voters.some((voter) => voter.nodeId === from) ||
-    // A member of the view it sends: it may have joined a lineage that continues ours.
-    message.view.members.some((member) => member.nodeId === from)
+    memberOf(joined.view, from) !== undefined || joined.view.base.voters.some((voter) => voter.nodeId === from)
   if (!isKnown) return "notMember"
   const outcome = ViewUpdate.receive(step, from, message)
   if (outcome === "adopted") JoinAnswered.dialOlder(step)

@@ -3,6 +3,7 @@
  * change anything but counters.
  */
 import { Option } from "effect"
+import type { MemberInfo } from "../../domain/model/MemberInfo.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { protocolVersion } from "../../domain/wire/MembershipMessages.ts"
 import type { Fault } from "./Fault.ts"
@@ -26,15 +27,36 @@ const join = (nodeId: string, clusterPort: number): ClusterMessage => ({
   incarnation: strangerIncarnation
 })
 
+const asStranger = (member: MemberInfo): MemberInfo => ({
+  ...member,
+  nodeId: "stranger",
+  incarnation: strangerIncarnation
+})
+
+const heartbeat = (senderId: string, lineage: string): ClusterMessage => ({
+  type: "HEARTBEAT",
+  senderId,
+  timestampMs: 0,
+  membersViewVersion: Number.MAX_SAFE_INTEGER,
+  suspectedNodes: [],
+  incarnation: strangerIncarnation,
+  lineage,
+  settled: Number.MAX_SAFE_INTEGER,
+  promise: 2 ** 20,
+  promisedTo: senderId
+})
+
 /** What the stranger sends over one connection to `target`, in order. */
 export const hostileFrames = (frames: Frames, target: Process): ReadonlyArray<ClusterMessage> => {
   const view = target.joined?.view
   const members = view?.members ?? []
-  const other = members.find((member) => member.nodeId !== target.id)
   const lineage = view?.lineage ?? "n1.1000"
   const stranger = { nodeId: "stranger", incarnation: strangerIncarnation }
   const grabbed = {
-    view: { version: Number.MAX_SAFE_INTEGER, members: members.slice(0, 1) },
+    view: {
+      version: Number.MAX_SAFE_INTEGER,
+      members: [...members.slice(0, 1), ...members.slice(0, 1).map(asStranger)]
+    },
     lineage,
     parent: { lineage, version: view?.version ?? 0 },
     base: { voters: [stranger] },
@@ -42,7 +64,11 @@ export const hostileFrames = (frames: Frames, target: Process): ReadonlyArray<Cl
   }
   switch (frames) {
     case "hugeVersion":
-      return [join("stranger", 1), { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...grabbed }]
+      return [
+        heartbeat("stranger", "stranger.7"),
+        { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...grabbed },
+        { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...grabbed, lineage: "stranger.7", ancestors: [grabbed.parent] }
+      ]
     case "mastersName":
       return members.map((member) => join(member.nodeId, 1))
     case "unaskedWelcome":
@@ -62,21 +88,7 @@ export const hostileFrames = (frames: Frames, target: Process): ReadonlyArray<Cl
         }
       ]
     case "othersHeartbeat":
-      return [
-        join("stranger", 1),
-        {
-          type: "HEARTBEAT",
-          senderId: other?.nodeId ?? "n2",
-          timestampMs: 0,
-          membersViewVersion: Number.MAX_SAFE_INTEGER,
-          suspectedNodes: members.map(({ nodeId }) => nodeId),
-          incarnation: strangerIncarnation,
-          lineage,
-          settled: Number.MAX_SAFE_INTEGER,
-          promise: 2 ** 20,
-          promisedTo: "stranger"
-        }
-      ]
+      return [heartbeat("stranger", "stranger.7"), ...members.map((member) => heartbeat(member.nodeId, lineage))]
     case "floodOfJoins":
       return Array.from({ length: floodSize }, (_, i) => join(`stranger${i}`, i + 1))
   }
