@@ -23,6 +23,18 @@ describe("the hunt", () => {
     }
   )
 
+  it.each([
+    { policy: staticQuorum(3), nodes: 4, seed: 2010, rule: "a queued join whose process asks no more is forgotten" },
+    {
+      policy: majority,
+      nodes: 5,
+      seed: 6475,
+      rule: "a death that may have settled is not taken back by another master"
+    }
+  ])("$policy.name, $nodes nodes, seed $seed: $rule", ({ nodes, policy, seed }) => {
+    expect(Simulation.run({ seed, nodes, policy }).violation).toBeUndefined()
+  })
+
   it("under `available` some runs split the cluster, which merges again", () => {
     const seeds = Array.from({ length: chunk }, (_, i) => i + 1)
     expect(seeds.filter((seed) => Simulation.run({ seed, nodes: 5 }).lineages > 1)).not.toEqual([])

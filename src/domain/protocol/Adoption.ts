@@ -114,6 +114,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     leaves: keepDesk && before !== undefined ? before.leaves : new Map(),
     suspectSince: before === undefined ? new Map() : keepKnown(before.suspectSince),
     deadSince: before === undefined ? new Map() : keepKnown(before.deadSince),
+    inheritedDead: keepDesk && before !== undefined ? before.inheritedDead : new Set(),
     neededTerm: 0,
     selfBeforeLeave: before?.selfBeforeLeave,
     table: before?.table ?? emptyTable(step.state),

@@ -106,6 +106,8 @@ export interface QueuedJoin {
   readonly clientPort: number
   readonly zone: string | undefined
   readonly lastVersion: number
+  /** When the process last asked: it asks again until it is answered. */
+  readonly askedAtMs: number
 }
 
 /** Holds a view. */
@@ -134,6 +136,8 @@ export interface Joined {
   readonly leaves: ReadonlyMap<NodeId, Incarnation>
   readonly suspectSince: ReadonlyMap<NodeId, number>
   readonly deadSince: ReadonlyMap<NodeId, number>
+  /** Members that a master before had declared dead in the view from which this one took over: that may have settled. */
+  readonly inheritedDead: ReadonlySet<NodeId>
   /** A term that the next view must reach, because someone holds a newer version. */
   readonly neededTerm: number
   /** This member as it was before its own leave was proposed. */

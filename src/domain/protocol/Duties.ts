@@ -62,8 +62,12 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
     }
   }
 
+  // A death that another master declared may have settled without this one knowing it: only its own is taken back.
+  const mayComeBack = (member: MemberInfo): boolean =>
+    !joined.settled && !joined.inheritedDead.has(member.nodeId) && isBaseVoter(joined.view, toVoter(member))
+
   const keepDead = (member: MemberInfo): void => {
-    if (!joined.settled && isBaseVoter(joined.view, toVoter(member)) && !isGone(step, joined, toVoter(member))) {
+    if (mayComeBack(member) && !isGone(step, joined, toVoter(member))) {
       suspectSince.delete(member.nodeId)
       causes.push(`${member.nodeId} came back`)
       members.push({ ...member, state: "suspect" })
@@ -184,6 +188,9 @@ export const run = (step: Step): void => {
   if (unsettledFounding || (!joined.settled && step.nowMs - joined.viewAtMs < step.timing.supersedeMs)) return
   // A settled view without this node is the end of its own leave.
   if (joined.settled && selfMember(step.state, joined) === undefined) return
+  forgetSilentJoins(step, joined)
+  joined = step.joined
+  if (joined === undefined) return
   const needed = neededTerm(joined)
   if (needed > joined.promise.term) {
     step.setJoined({ neededTerm: needed })
@@ -192,6 +199,15 @@ export const run = (step: Step): void => {
   }
   proposeNext(step, joined)
   planForView(step)
+}
+
+// Whoever does not ask any more is gone, or belongs to another cluster by now; a plan with it may never settle. A
+// node of the reference asks once.
+const forgetSilentJoins = (step: Step, joined: Joined): void => {
+  const asks = ({ askedAtMs, voter }: QueuedJoin): boolean =>
+    voter.incarnation === 0 || step.nowMs - askedAtMs < step.timing.joinerDropMs
+  const joins = [...joined.joins].filter(([, join]) => asks(join))
+  if (joins.length < joined.joins.size) step.setJoined({ joins: new Map(joins) })
 }
 
 // A joiner that has held a newer version must not see versions fall: the term rises above it first.

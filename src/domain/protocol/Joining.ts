@@ -185,7 +185,8 @@ const queue = (step: Step, joined: Joined, request: JoinRequestPayload, incarnat
       clusterPort: request.clusterPort,
       clientPort: request.clientPort,
       zone: request.zone,
-      lastVersion: request.lastVersion ?? 0
+      lastVersion: request.lastVersion ?? 0,
+      askedAtMs: step.nowMs
     })
   })
   Duties.run(step)

@@ -89,6 +89,8 @@ export const tryWin = (step: Step): void => {
 
   const version = nextVersion(joined.view.version, term)
   const lineage = step.state.policy.forks ? `${step.self.nodeId}.${step.self.incarnation}.${term}` : undefined
+  const dead = joined.view.members.filter((member) => member.state === "dead")
+  if (!joined.settled) step.setJoined({ inheritedDead: new Set(dead.map((member) => member.nodeId)) })
   propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, lineage)
   const won = step.joined
   if (won === undefined) return

@@ -89,6 +89,7 @@ const deadAreStillGone = (step: Step, joined: Joined): boolean =>
     (member) =>
       member.state !== "dead" ||
       member.nodeId === step.self.nodeId ||
+      joined.inheritedDead.has(member.nodeId) ||
       !isBaseVoter(joined.view, toVoter(member)) ||
       isGone(step, joined, toVoter(member))
   )

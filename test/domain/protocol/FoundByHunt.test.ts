@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { maxStrangers } from "../../../src/domain/protocol/Bounds.ts"
 import { type ClusterView, toWire } from "../../../src/domain/protocol/ClusterView.ts"
 import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
+import { staticQuorum } from "../../../src/domain/protocol/Quorum.ts"
 import { founder, heartbeat, joinRequest, masterOf, Transcript, welcome } from "./Transcript.ts"
 
 const membersUpdate = (view: ClusterView, settled = true): ClusterMessageOf<"MEMBERS_UPDATE"> => ({
@@ -37,6 +38,20 @@ describe("found by the hunt", () => {
     const n3 = memberOf("n3", masterOf("n1", ["n2", "n3"]), ["n1", "n2"]).dialled(2, "n2")
     expect(n3.text()).toContain("#2 -> HEARTBEAT of n3@3000 in view")
     expect(n3.state.mesh.links.get("n2")).toEqual([2])
+  })
+
+  it("a queued join whose process asks no more is forgotten: with it no view might ever settle", () => {
+    const n1 = masterOf("n1", ["n2", "n3"], { policy: staticQuorum(3) })
+    for (const id of ["n2", "n3", "n2"]) n1.receive(Number(id.slice(1)), heartbeat(id, n1))
+    expect(n1.joined.settled).toBe(true)
+    n1.accepted(4).receive(4, joinRequest("n3", { incarnation: 9000 }))
+    expect([...n1.joined.joins.keys()]).toEqual(["n3"])
+    n1.until(4000)
+      .receive(4, joinRequest("n3", { incarnation: 9000 }))
+      .until(8000)
+    expect([...n1.joined.joins.keys()]).toEqual(["n3"])
+    n1.until(10_000)
+    expect([...n1.joined.joins.keys()]).toEqual([])
   })
 
   it("strangers that speak of foreign lineages are remembered up to a bound", () => {
