@@ -1,0 +1,154 @@
+/**
+ * `npm run mutants`: switches off each rule of membership, plants each fault of the reference, and shows what
+ * catches it: which spec, and after how many runs the simulator.
+ *
+ * `npm run mutants -- --quick` tries every eighth, `npm run mutants -- 9 19 F12` those of these rules.
+ */
+import { spawn } from "node:child_process"
+import { availableParallelism, tmpdir } from "node:os"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { Option, Schema } from "effect"
+import { type Mutant, mutantVariable, mutate } from "./Mutant.ts"
+import { mutants } from "./Mutants.ts"
+
+/** Seeds of which each is run under three policies. */
+const seeds = 120
+const root = join(import.meta.dirname, "../..")
+const specs = ["test/domain/protocol", "test/domain/detection"]
+
+interface Caught {
+  readonly mutant: Mutant
+  readonly spec: string | undefined
+  readonly simulator: string | undefined
+  readonly seconds: number
+}
+
+const run = (args: ReadonlyArray<string>, mutant: Mutant | undefined): Promise<string> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, ...(mutant === undefined ? {} : { [mutantVariable]: mutant.name }) }
+    const child = spawn(process.execPath, [...args], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] })
+    let text = ""
+    child.stdout.on("data", (data: Buffer) => (text += data.toString()))
+    child.stderr.on("data", (data: Buffer) => (text += data.toString()))
+    // A mutant may run for ever.
+    const timer = setTimeout(() => child.kill("SIGKILL"), 120_000)
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      resolve(code === null ? `${text}\n(did not end)` : text)
+    })
+  })
+
+const VitestReport = Schema.fromJsonString(
+  Schema.Struct({
+    success: Schema.Boolean,
+    testResults: Schema.Array(
+      Schema.Struct({
+        message: Schema.String,
+        name: Schema.String,
+        assertionResults: Schema.Array(Schema.Struct({ status: Schema.String, fullName: Schema.String }))
+      })
+    )
+  })
+)
+const decodeReport = Schema.decodeUnknownOption(VitestReport)
+
+/** The first spec that fails. */
+const bySpecs = async (mutant: Mutant | undefined): Promise<string | undefined> => {
+  const folder = mkdtempSync(join(tmpdir(), "mutant-"))
+  try {
+    const file = join(folder, "report.json")
+    const vitest = join(root, "node_modules/vitest/vitest.mjs")
+    const config = join(root, "test/mutation/vitest.config.ts")
+    const args = [vitest, "run", ...specs, "--config", config, "--reporter", "json", "--outputFile", file]
+    const output = await run(args, mutant)
+    const report = Option.getOrUndefined(decodeReport(readFileSync(file, { encoding: "utf8", flag: "a+" })))
+    if (report === undefined) return `no report: ${output.trim().split("\n").at(-1)}`
+    if (report.success) return undefined
+    const failed = report.testResults.flatMap(({ assertionResults }) =>
+      assertionResults.filter(({ status }) => status === "failed")
+    )
+    return failed[0]?.fullName ?? report.testResults.find(({ message }) => message !== "")?.message ?? "a spec"
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const Found = Schema.fromJsonString(
+  Schema.Struct({
+    runs: Schema.Int,
+    seed: Schema.optionalKey(Schema.Int),
+    nodes: Schema.optionalKey(Schema.Int),
+    policy: Schema.optionalKey(Schema.String),
+    violation: Schema.optionalKey(Schema.String)
+  })
+)
+
+/** After how many runs the simulator finds something, and what. */
+const bySimulator = async (mutant: Mutant | undefined): Promise<string | undefined> => {
+  const hook = join(root, "test/mutation/Hook.ts")
+  const output = await run(["--import", hook, join(root, "test/mutation/Seeds.ts"), String(seeds)], mutant)
+  const last = output.trim().split("\n").at(-1) ?? ""
+  const found = Option.getOrUndefined(Schema.decodeUnknownOption(Found)(last))
+  if (found === undefined) return `the run ended: ${last.slice(0, 60)}`
+  const { policy, runs, violation } = found
+  return violation === undefined ? undefined : `run ${runs}, ${policy}: ${violation}`
+}
+
+const tryMutant = async (mutant: Mutant): Promise<Caught> => {
+  const startMs = performance.now()
+  const [spec, simulator] = [await bySpecs(mutant), await bySimulator(mutant)]
+  return { mutant, spec, simulator, seconds: (performance.now() - startMs) / 1000 }
+}
+
+const cell = (text: string, width: number): string =>
+  (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width)
+
+const show = ({ mutant, seconds, simulator, spec }: Caught): void => {
+  const missed = mutant.equivalent === undefined ? "NOTHING" : "equivalent"
+  const none = spec === undefined && simulator === undefined ? missed : "–"
+  console.log(
+    `${cell(mutant.rule, 4)} ${cell(mutant.name, 58)} ${cell(spec ?? none, 60)} ${cell(simulator ?? "–", 60)} ${seconds.toFixed(0).padStart(3)} s`
+  )
+}
+
+const args = process.argv.slice(2)
+const rules = args.filter((argument) => argument !== "--quick")
+const chosen = mutants.filter(
+  ({ rule }, index) => (rules.length === 0 || rules.includes(rule)) && (!args.includes("--quick") || index % 8 === 0)
+)
+if (chosen.length === 0) {
+  console.error(
+    `no mutant of rule ${rules.join(", ")}; there are ${[...new Set(mutants.map(({ rule }) => rule))].join(" ")}`
+  )
+  process.exit(2)
+}
+
+// Every edit has its place, also of those that are not tried now.
+for (const mutant of mutants) mutate(mutant, readFileSync(join(root, "src/domain", mutant.file), "utf8"))
+const [cleanSpec, cleanRun] = [await bySpecs(undefined), await bySimulator(undefined)]
+if (cleanSpec !== undefined || cleanRun !== undefined) {
+  console.error(`without a mutant something fails already: ${cleanSpec ?? cleanRun}`)
+  process.exit(1)
+}
+
+console.log(
+  `${cell("rule", 4)} ${cell("what is wrong", 58)} ${cell("caught by the spec", 60)} ${cell("caught by the simulator", 60)}`
+)
+const queue = [...chosen]
+const survivors: Array<Mutant> = []
+await Promise.all(
+  Array.from({ length: availableParallelism() }, async () => {
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      const caught = await tryMutant(mutant)
+      show(caught)
+      const isCaught = caught.spec !== undefined || caught.simulator !== undefined
+      if (!isCaught && mutant.equivalent === undefined) survivors.push(mutant)
+    }
+  })
+)
+for (const { name, rule } of survivors) console.log(`rule ${rule}: nothing notices that ${name}`)
+console.log(
+  `${chosen.length - survivors.length} of ${chosen.length} mutants are caught, or equivalent for a reason that is recorded`
+)
+process.exitCode = survivors.length === 0 ? 0 : 1

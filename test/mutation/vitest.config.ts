@@ -1,0 +1,23 @@
+/** The specs of the protocol, on sources with the mutant that the environment names. */
+import { defineConfig, mergeConfig } from "vitest/config"
+import base from "../../vitest.config.ts"
+import { isIn, mutate } from "./Mutant.ts"
+import { activeMutant } from "./Mutants.ts"
+
+const mutant = activeMutant()
+
+export default mergeConfig(
+  base,
+  defineConfig({
+    root: new URL("../..", import.meta.url).pathname,
+    plugins: [
+      {
+        name: "mutant",
+        enforce: "pre",
+        transform: (code: string, id: string) =>
+          mutant !== undefined && isIn(mutant, id) ? mutate(mutant, code) : null
+      }
+    ],
+    test: { bail: 1, maxWorkers: 1 }
+  })
+)
