@@ -109,6 +109,7 @@ export { SplitBrainPolicy } from "./services/SplitBrainPolicy.ts"
 export { type TransportEvent, Transport } from "./services/Transport.ts"
 export { TransportLimits } from "./services/TransportLimits.ts"
 export {
+  ForgetRefused,
   InvalidMigrationTask,
   JoinFailed,
   NoSuchMigration,

@@ -3,6 +3,7 @@ import { Effect, Layer, Option, Stream } from "effect"
 import { MembersView } from "../domain/model/MembersView.ts"
 import type { NodeId } from "../domain/model/Scalars.ts"
 import { incarnationOf, masterByAge, memberOf } from "../domain/protocol/ClusterView.ts"
+import { forget } from "../domain/protocol/Forget.ts"
 import * as Joining from "../domain/protocol/Joining.ts"
 import * as Leaving from "../domain/protocol/Leaving.ts"
 import { welcome } from "../domain/protocol/Settlement.ts"
@@ -11,7 +12,7 @@ import * as ViewUpdate from "../domain/protocol/ViewUpdate.ts"
 import type { JoinRequestPayload, LeaveRequestPayload } from "../domain/wire/MembershipMessages.ts"
 import { ClusterChannelReceivers } from "../services/ClusterChannels.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
-import { NotMaster, UnknownMember, UpdateRejected } from "../services/ClusterErrors.ts"
+import { ForgetRefused, NotMaster, UnknownMember, UpdateRejected } from "../services/ClusterErrors.ts"
 import { MembershipService } from "../services/MembershipService.ts"
 import { viewOf } from "./driver/Interpreter.ts"
 
@@ -65,6 +66,13 @@ export const layer: Layer.Layer<MembershipService, never, ClusterDriver | Cluste
       handleLeaveRequest,
       removeMember: Effect.fn("MembershipService.removeMember")(function* (nodeId) {
         yield* handleLeaveRequest({ nodeId, reason: Option.some("removed by an operator") })
+      }),
+      forget: Effect.fn("MembershipService.forget")(function* (nodeIds) {
+        const outcome = yield* driver.commit(transition((step) => forget(step, nodeIds)))
+        if (outcome._tag === "Forgotten") return
+        const { self } = yield* driver.state
+        const nodeId = "nodeId" in outcome ? outcome.nodeId : self.nodeId
+        return yield* new ForgetRefused({ nodeId, reason: outcome._tag })
       }),
       applyMembersUpdate: Effect.fn("MembershipService.applyMembersUpdate")(function* (from, update) {
         const outcome = yield* driver.commit(transition((step) => ViewUpdate.receive(step, from, update)))

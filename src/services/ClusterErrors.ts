@@ -20,6 +20,29 @@ export class UnknownMember extends Schema.TaggedError<UnknownMember>()("UnknownM
   }
 }
 
+/** Members cannot be forgotten; `nodeId` is the one that stands in the way. */
+export class ForgetRefused extends Schema.TaggedError<ForgetRefused>()("ForgetRefused", {
+  nodeId: NodeId,
+  /**
+   * `NotAMember`: this node holds no view that lists it. `Unknown`: the view lists no such member. `StillHeard`: it
+   * is heard, stop it first. `TooFewLeft`: those that are heard are no quorum without it either; name all that are gone.
+   */
+  reason: Schema.Literals(["NotAMember", "Unknown", "StillHeard", "TooFewLeft"])
+}) {
+  override get message(): string {
+    switch (this.reason) {
+      case "NotAMember":
+        return `"${this.nodeId}" is no voter of a view, so it cannot go on without others`
+      case "Unknown":
+        return `the view lists no member "${this.nodeId}"`
+      case "StillHeard":
+        return `"${this.nodeId}" is still heard; stop it before it is forgotten`
+      case "TooFewLeft":
+        return `those that "${this.nodeId}" hears are no quorum of the rest; name every member that is gone for good`
+    }
+  }
+}
+
 /** No partition has this id. */
 export class UnknownPartition extends Schema.TaggedError<UnknownPartition>()("UnknownPartition", {
   partitionId: Schema.Number,

@@ -9,7 +9,7 @@ import type {
   LeaveRequestPayload,
   MembersUpdatePayload
 } from "../domain/wire/MembershipMessages.ts"
-import type { NotMaster, UnknownMember, UpdateRejected } from "./ClusterErrors.ts"
+import type { ForgetRefused, NotMaster, UnknownMember, UpdateRejected } from "./ClusterErrors.ts"
 
 export class MembershipService extends Context.Service<
   MembershipService,
@@ -24,6 +24,11 @@ export class MembershipService extends Context.Service<
     readonly handleLeaveRequest: (request: LeaveRequestPayload) => Effect.Effect<void, NotMaster | UnknownMember>
     /** Puts a member out. If its process lives it rejoins as a new one. */
     readonly removeMember: (nodeId: NodeId) => Effect.Effect<void, NotMaster | UnknownMember>
+    /**
+     * Goes on without members that will never come back, on the word of an operator: for a quorum that was lost in
+     * silence. Name all of them. If they live after all, there are two clusters until they meet and merge.
+     */
+    readonly forget: (nodeIds: ReadonlyArray<NodeId>) => Effect.Effect<void, ForgetRefused>
     /** Takes a view that `from` sends. */
     readonly applyMembersUpdate: (from: NodeId, update: MembersUpdatePayload) => Effect.Effect<void, UpdateRejected>
   }

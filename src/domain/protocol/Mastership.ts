@@ -20,7 +20,8 @@ import { isBadLink, isGone, isHeard } from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
 
-const highestPromise = (joined: Joined): number => {
+/** The highest term that any voter is known to have promised. */
+export const highestPromise = (joined: Joined): number => {
   let term = joined.promise.term
   for (const voter of [...votersOf(joined.view.members), ...joined.view.base.voters]) {
     term = Math.max(term, reportOf(joined, voter)?.promise.term ?? 0)
@@ -47,7 +48,7 @@ const olderCandidates = (step: Step, joined: Joined, than: MemberInfo, master: M
   ).length
 
 /** The members of a view that this node wins: it is active, and everybody older is now younger. */
-const membersWon = (joined: Joined, self: MemberInfo, version: number): ReadonlyArray<MemberInfo> =>
+export const membersWon = (joined: Joined, self: MemberInfo, version: number): ReadonlyArray<MemberInfo> =>
   joined.view.members.map((member): MemberInfo => {
     if (member.nodeId === self.nodeId) return { ...member, state: "active" }
     const older = compareAge(member, self) < 0 && member.state !== "joining" && member.state !== "dead"
@@ -64,6 +65,10 @@ const hasAllItHears = (step: Step, joined: Joined, claimedAtMs: number, voted: H
   const waiting = step.nowMs - claimedAtMs < step.timing.claimWaitMs
   return waiting ? heard.every(voted) : step.state.policy.accuse(voters, heard, voted)
 }
+
+/** The lineage that a claim of this process in a term starts, where each side of a split may go on. */
+export const claimedLineage = (step: Step, term: number): string =>
+  `${step.self.nodeId}.${step.self.incarnation}.${term}`
 
 /** Takes over when the votes suffice. */
 export const tryWin = (step: Step): void => {
@@ -88,10 +93,10 @@ export const tryWin = (step: Step): void => {
   if (step.state.policy.forks && !hasAllItHears(step, joined, joined.claimedAtMs, voted)) return
 
   const version = nextVersion(joined.view.version, term)
-  const lineage = step.state.policy.forks ? `${step.self.nodeId}.${step.self.incarnation}.${term}` : undefined
+  const fork = step.state.policy.forks ? { lineage: claimedLineage(step, term) } : {}
   const dead = joined.view.members.filter((member) => member.state === "dead")
   if (!joined.settled) step.setJoined({ inheritedDead: new Set(dead.map((member) => member.nodeId)) })
-  propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, lineage)
+  propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, fork)
   const won = step.joined
   if (won === undefined) return
   for (const nodeId of Heartbeat.contacts(step, won)) {

@@ -10,7 +10,7 @@ import { Option } from "effect"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { Lineage } from "../model/Scalars.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
-import type { Voter } from "../wire/Extensions.ts"
+import type { ViewBase, Voter } from "../wire/Extensions.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { maxCauseLength } from "./Bounds.ts"
 import { adopt, markSettled } from "./Adoption.ts"
@@ -151,6 +151,14 @@ export const resend = (step: Step): void => {
   }
 }
 
+/** What a proposal changes besides the members. */
+interface Fork {
+  /** It starts a lineage of its own. */
+  readonly lineage?: Lineage
+  /** Who is asked instead of the voters before. */
+  readonly base?: ViewBase
+}
+
 /**
  * Proposes a view with these members: adopts it, settles it when nobody else is needed, and sends it.
  * A proposal made from an unsettled view keeps that view's base.
@@ -160,7 +168,7 @@ export const propose = (
   members: ReadonlyArray<MemberInfo>,
   version: number,
   cause: string,
-  lineage?: Lineage
+  { base, lineage }: Fork = {}
 ): void => {
   const joined = step.joined
   if (joined === undefined) return
@@ -171,7 +179,7 @@ export const propose = (
     parent: { lineage: from.lineage, version: from.version },
     ancestors: ancestorsFor(from, lineage ?? from.lineage),
     members,
-    base: joined.settled ? { voters: votersOf(from.members) } : from.base,
+    base: base ?? (joined.settled ? { voters: votersOf(from.members) } : from.base),
     cause: cause.slice(0, maxCauseLength).toWellFormed()
   }
   const self = selfMember(step.state, joined)

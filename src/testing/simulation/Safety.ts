@@ -54,6 +54,8 @@ export interface Surveyed {
   readonly living: ReadonlyArray<Process>
   /** May a second cluster be founded: did some process lose its memory, or do the seed lists differ? */
   readonly mayFoundAgain: boolean
+  /** Has an operator let members go on without others? */
+  readonly hasForgotten: boolean
 }
 
 export class Safety {
@@ -161,9 +163,10 @@ export class Safety {
       fail(`${process.name} goes on with ${nameOf(view)}, settled without itself`)
     }
     const lineage = this.lineages.get(view.lineage)
-    if (!process.state.policy.forks && view.ancestors.length > 0) fail(`${nameOf(view)} continues another lineage`)
+    const mayFork = process.state.policy.forks || this.world().hasForgotten
+    if (!mayFork && view.ancestors.length > 0) fail(`${nameOf(view)} continues another lineage`)
     if (lineage === undefined) {
-      if (this.lineages.size > 0 && !process.state.policy.forks && !this.world().mayFoundAgain) {
+      if (this.lineages.size > 0 && !mayFork && !this.world().mayFoundAgain) {
         fail(`${nameOf(view)} is settled beside another lineage though nobody was restarted`)
       }
       this.lineages.set(view.lineage, { settled: view, out: new Map() })

@@ -60,7 +60,7 @@ type Event = Timed &
 const epochMs = 1_750_000_000_000
 
 // What a step was, for the trace.
-const stepKind = { tick: 0, accepted: 1, dialled: 2, dialFailed: 3, closed: 4, received: 5, leave: 6 } as const
+const stepKind = { tick: 0, accepted: 1, dialled: 2, dialFailed: 3, closed: 4, received: 5, asked: 6 } as const
 
 export class World {
   readonly residences = new Residences()
@@ -118,6 +118,8 @@ export class World {
   get nowMs(): number {
     return this.queue.nowMs
   }
+  /** An operator has told members to go on without others. */
+  hasForgotten = false
   get mayFoundAgain(): boolean {
     return this.hasRestarted || !this.hasSameSeeds
   }
@@ -197,7 +199,11 @@ export class World {
   }
   leave(process: Process): void {
     this.hasRestarted = true
-    process.whenAwake(() => this.step(process, stepKind.leave, Leaving.begin))
+    this.act(process, Leaving.begin)
+  }
+  /** What an operator asks of a process. */
+  act(process: Process, run: (step: Step) => void): void {
+    process.whenAwake(() => this.step(process, stepKind.asked, run))
   }
 
   // ---- steps --------------------------------------------------------------------------------------------
