@@ -18,6 +18,7 @@ export default mergeConfig(
           mutant !== undefined && isIn(mutant, id) ? mutate(mutant, code) : null
       }
     ],
-    test: { bail: 1, maxWorkers: 1 }
+    // A cache of modules would give the mutant of one run to the next.
+    test: { bail: 1, maxWorkers: 1, fsModuleCache: false }
   })
 )
