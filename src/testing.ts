@@ -2,3 +2,4 @@
 export * as Simulation from "./testing/Simulation.ts"
 export * as TestCluster from "./testing/TestCluster.ts"
 export * as TransportMemory from "./layers/TransportMemory.ts"
+export * as Exploration from "./testing/Exploration.ts"

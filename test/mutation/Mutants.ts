@@ -29,8 +29,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "2",
     "an unsettled view is the base of the next",
     "Settlement",
-    "base: joined.settled ? { voters: votersOf(from.members) } : from.base",
-    "base: { voters: votersOf(from.members) }"
+    "base: base ?? (joined.settled ? { voters: votersOf(from.members) } : from.base)",
+    "base: base ?? { voters: votersOf(from.members) }"
   ),
   inProtocol(
     "3",
@@ -115,7 +115,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "an acknowledgement of a later view counts",
     "Settlement",
     "report.version === joined.view.version &&",
-    "report.version >= joined.view.version &&"
+    "report.version >= joined.view.version &&",
+    "a later view is of a later term, because its master alone makes views in a term; who took it has promised that term"
   ),
   inProtocol(
     "9",
@@ -417,8 +418,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "31",
     "a claim under available stays in the lineage",
     "Mastership",
-    "step.state.policy.forks ? `${step.self.nodeId}.${step.self.incarnation}.${term}` : undefined",
-    "undefined"
+    "step.state.policy.forks ? { lineage: claimedLineage(step, term) } : {}",
+    "{}"
   ),
   // ---- faults of the reference ------------------------------------------------------------------------
   inProtocol(

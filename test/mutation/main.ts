@@ -14,6 +14,8 @@ import { mutants } from "./Mutants.ts"
 
 /** Seeds of which each is run under three policies. */
 const seeds = 120
+/** Rounds of walks, of some 200,000 transitions each. */
+const rounds = 5
 const root = join(import.meta.dirname, "../..")
 const specs = ["test/domain/protocol", "test/domain/detection"]
 
@@ -21,6 +23,7 @@ interface Caught {
   readonly mutant: Mutant
   readonly spec: string | undefined
   readonly simulator: string | undefined
+  readonly walks: string | undefined
   readonly seconds: number
 }
 
@@ -84,32 +87,36 @@ const Found = Schema.fromJsonString(
   })
 )
 
-/** After how many runs the simulator finds something, and what. */
-const bySimulator = async (mutant: Mutant | undefined): Promise<string | undefined> => {
+/** After how many runs, or steps, a search finds something, and what. */
+const bySearch = async (script: string, size: number, mutant: Mutant | undefined): Promise<string | undefined> => {
   const hook = join(root, "test/mutation/Hook.ts")
-  const output = await run(["--import", hook, join(root, "test/mutation/Seeds.ts"), String(seeds)], mutant)
+  const output = await run(["--import", hook, join(root, "test/mutation", script), String(size)], mutant)
   const last = output.trim().split("\n").at(-1) ?? ""
   const found = Option.getOrUndefined(Schema.decodeUnknownOption(Found)(last))
   if (found === undefined) return `the run ended: ${last.slice(0, 60)}`
   const { policy, runs, violation } = found
-  return violation === undefined ? undefined : `run ${runs}, ${policy}: ${violation}`
+  return violation === undefined ? undefined : `${runs}, ${policy}: ${violation}`
 }
+const bySimulator = (mutant: Mutant | undefined) => bySearch("Seeds.ts", seeds, mutant)
+const byWalks = (mutant: Mutant | undefined) => bySearch("Walks.ts", rounds, mutant)
 
 const tryMutant = async (mutant: Mutant): Promise<Caught> => {
   const startMs = performance.now()
-  const [spec, simulator] = [await bySpecs(mutant), await bySimulator(mutant)]
-  return { mutant, spec, simulator, seconds: (performance.now() - startMs) / 1000 }
+  const [spec, simulator, walks] = [await bySpecs(mutant), await bySimulator(mutant), await byWalks(mutant)]
+  return { mutant, spec, simulator, walks, seconds: (performance.now() - startMs) / 1000 }
 }
 
 const cell = (text: string, width: number): string =>
   (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width)
 
-const show = ({ mutant, seconds, simulator, spec }: Caught): void => {
+const isCaught = ({ simulator, spec, walks }: Caught): boolean => (spec ?? simulator ?? walks) !== undefined
+
+const show = (caught: Caught): void => {
+  const { mutant, seconds, simulator, spec, walks } = caught
   const missed = mutant.equivalent === undefined ? "NOTHING" : "equivalent"
-  const none = spec === undefined && simulator === undefined ? missed : "–"
-  console.log(
-    `${cell(mutant.rule, 4)} ${cell(mutant.name, 58)} ${cell(spec ?? none, 60)} ${cell(simulator ?? "–", 60)} ${seconds.toFixed(0).padStart(3)} s`
-  )
+  const none = isCaught(caught) ? "–" : missed
+  const cells = [cell(mutant.rule, 4), cell(mutant.name, 58), cell(spec ?? none, 48), cell(simulator ?? "–", 44)]
+  console.log(`${cells.join(" ")} ${cell(walks ?? "–", 44)} ${seconds.toFixed(0).padStart(3)} s`)
 }
 
 const args = process.argv.slice(2)
@@ -126,15 +133,20 @@ if (chosen.length === 0) {
 
 // Every edit has its place, also of those that are not tried now.
 for (const mutant of mutants) mutate(mutant, readFileSync(join(root, "src/domain", mutant.file), "utf8"))
-const [cleanSpec, cleanRun] = [await bySpecs(undefined), await bySimulator(undefined)]
+const cleanSpec = await bySpecs(undefined)
+const cleanRun = (await bySimulator(undefined)) ?? (await byWalks(undefined))
 if (cleanSpec !== undefined || cleanRun !== undefined) {
   console.error(`without a mutant something fails already: ${cleanSpec ?? cleanRun}`)
   process.exit(1)
 }
 
-console.log(
-  `${cell("rule", 4)} ${cell("what is wrong", 58)} ${cell("caught by the spec", 60)} ${cell("caught by the simulator", 60)}`
-)
+const titles = [
+  cell("rule", 4),
+  cell("what is wrong", 58),
+  cell("caught by the spec", 48),
+  cell("by the simulator, after runs", 44)
+]
+console.log(`${titles.join(" ")} by walks of small models, after steps`)
 const queue = [...chosen]
 const survivors: Array<Mutant> = []
 await Promise.all(
@@ -142,8 +154,7 @@ await Promise.all(
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const caught = await tryMutant(mutant)
       show(caught)
-      const isCaught = caught.spec !== undefined || caught.simulator !== undefined
-      if (!isCaught && mutant.equivalent === undefined) survivors.push(mutant)
+      if (!isCaught(caught) && mutant.equivalent === undefined) survivors.push(mutant)
     }
   })
 )
