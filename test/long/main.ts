@@ -27,6 +27,18 @@ const steps: ReadonlyArray<Step> = [
     limitSeconds: 240
   },
   {
+    name: "explore",
+    what: "all orders of small models, and walks",
+    args: ["test/long/Explore.ts", "4", "1"],
+    limitSeconds: 150
+  },
+  {
+    name: "mutants",
+    what: "rules switched off, every eighth",
+    args: ["test/mutation/main.ts", "--quick"],
+    limitSeconds: 300
+  },
+  {
     name: "simulate",
     what: "the shipped simulator, 25 nodes",
     args: ["src/cli/bin.ts", "simulate", "--nodes", "25", "--seeds", "5", "--profile", "chaos", "--json"],

@@ -178,12 +178,19 @@ const replay = (scenario: Scenario, path: ReadonlyArray<Action>): string | undef
   return undefined
 }
 
+// One action less at a time, until each is needed.
 const shorten = (scenario: Scenario, path: ReadonlyArray<Action>): ReadonlyArray<Action> => {
   let shortest = path
-  for (let i = 0; i < shortest.length;) {
-    const without = shortest.toSpliced(i, 1)
-    if (replay(scenario, without) === undefined) i++
-    else shortest = without
+  for (let hasShrunk = true; hasShrunk;) {
+    hasShrunk = false
+    for (let i = 0; i < shortest.length;) {
+      const without = shortest.toSpliced(i, 1)
+      if (replay(scenario, without) === undefined) i++
+      else {
+        shortest = without
+        hasShrunk = true
+      }
+    }
   }
   return shortest
 }

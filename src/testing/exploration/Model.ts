@@ -270,7 +270,8 @@ export class Execution {
 
   private crash(node: number): void {
     this.cores[node] = { ...this.core(node), isAlive: false, suspects: new Set() }
-    for (const wire of [...this.wires.values()]) {
+    const wires = [...this.wires.values()]
+    for (const wire of wires) {
       if (wire.dialler === node) this.end(wire, wire.acceptor)
       else if (wire.acceptor === node) this.end(wire, wire.dialler)
     }
