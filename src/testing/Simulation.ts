@@ -10,6 +10,7 @@
 export { campaign, type Progress, Report, reportOf, toJson } from "./simulation/Campaign.ts"
 export { Fault, type FaultKind, describeFault } from "./simulation/Fault.ts"
 export { Profile } from "./simulation/Profile.ts"
-export { agreementLimitMs, type Options, type Outcome, run } from "./simulation/Run.ts"
+export { agreementLimitMs } from "./simulation/Healing.ts"
+export { type Options, type Outcome, run } from "./simulation/Run.ts"
 export { maxShrinkRuns, type Shrunk, shrink } from "./simulation/Shrink.ts"
 export type { Tamper } from "./simulation/Process.ts"

@@ -6,7 +6,7 @@ import type { ClusterState, Joined } from "../../domain/protocol/ClusterState.ts
 import type { Fault } from "./Fault.ts"
 import type { Process } from "./Process.ts"
 import { acrossFrom, cut, freeze } from "./Strike.ts"
-import type { World } from "./World.ts"
+import type { Arena } from "./Arena.ts"
 
 type Ambush = Extract<Fault, { readonly _tag: "Ambush" }>
 
@@ -29,7 +29,7 @@ const decides = (on: Ambush["on"], process: Process, before: ClusterState): bool
   }
 }
 
-const strikeDecider = (world: World, decider: Process, { deed, forMs }: Ambush): void => {
+const strikeDecider = (world: Arena, decider: Process, { deed, forMs }: Ambush): void => {
   if (world.isHealed || !decider.isAlive) return
   world.note(`AMBUSH ${deed} ${decider.name}`)
   switch (deed) {
@@ -46,7 +46,7 @@ const strikeDecider = (world: World, decider: Process, { deed, forMs }: Ambush):
 }
 
 /** Lies in wait from now on, once. */
-export const strikeAmbush = (world: World, ambush: Ambush): void => {
+export const strikeAmbush = (world: Arena, ambush: Ambush): void => {
   const watch = (process: Process, before: ClusterState): void => {
     if (!decides(ambush.on, process, before)) return
     world.watchers.delete(watch)

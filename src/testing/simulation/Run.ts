@@ -4,13 +4,14 @@
  */
 import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import { available, type QuorumPolicy } from "../../domain/protocol/Quorum.ts"
-import { disagreement, lineagesOf } from "./Agreement.ts"
+import { lineagesOf } from "./Agreement.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
+import { awaitAgreement, heal } from "./Healing.ts"
 import type { Tamper } from "./Process.ts"
 import { drawFaults, type Profile } from "./Profile.ts"
 import { random } from "./Random.ts"
 import { Safety } from "./Safety.ts"
-import { drawSetup, nodeNames, settle, usualDelay } from "./Setup.ts"
+import { drawSetup, nodeNames, type Setup, settle } from "./Setup.ts"
 import { strike } from "./Strike.ts"
 import { Transcript } from "./Transcript.ts"
 import { Violation } from "./Violation.ts"
@@ -65,52 +66,22 @@ export interface Outcome {
   readonly transcript: ReadonlyArray<string>
 }
 
-/** The nodes must agree this long after healing, and then go on agreeing. */
-export const agreementLimitMs = 90_000
-const stableMs = 4000
-/** How often agreement is looked at. */
-const lookMs = 250
-/** Who gives up later than this after healing, because it finds no cluster, is not started again. */
-const superviseMs = 40_000
-
-// Starts what has stopped by itself, unless its id still runs somewhere else.
-const restart = (world: World): void => {
-  for (const host of world.residences.hosts) {
-    const nodeId = world.residences.at(host)?.nodeId
-    if (!world.living.some((process) => process.id === nodeId)) world.start(host)
-  }
+/** Who is there, and how it begins. */
+const setupOf = ({ config, nodes = 5, partitionCount, profile = "chaos", seed }: Options): Setup => {
+  const drawn = drawSetup(profile, random(seed * 2 + 2), nodes)
+  const count = partitionCount ?? drawn.node.partitionCount ?? 31
+  return { ...drawn, config: { ...drawn.config, ...config }, node: { ...drawn.node, partitionCount: count } }
 }
 
-const heal = (world: World): void => {
-  world.note("HEALED: no cuts, no delays, nobody frozen, and whoever is down is started")
-  world.network.mendAll()
-  world.network.delay = usualDelay
-  world.network.slow.clear()
-  world.network.loss.clear()
-  world.isHealed = true
-  // An operator ends what uses another node's id, or lives where nothing should.
-  const homes = new Set(world.residences.hosts)
-  for (const process of world.living) if (!homes.has(process.host)) world.kill(process, false)
-  for (const process of world.living) process.thaw()
-  restart(world)
+/** The faults that are given, or those that are drawn. Throws a RangeError for a number of nodes outside 1…1000. */
+const scheduleOf = ({ faults, nodes = 5, profile = "chaos", seed, virtualMs = 40_000 }: Options) => {
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 1000) throw new RangeError(`nodes is ${nodes}, not 1…1000`)
+  return faults ?? drawFaults(profile, random(seed * 2), nodeNames(nodes), virtualMs)
 }
 
-/** Runs until the nodes have agreed for a while. Gives the time that it took them, or says why they did not. */
-const awaitAgreement = (world: World): number => {
-  const startMs = world.nowMs
-  let sinceMs: number | undefined
-  let fault: string | undefined
-  while (world.nowMs - startMs < agreementLimitMs + stableMs) {
-    world.run(lookMs)
-    const isShort = world.living.length < world.residences.hosts.length
-    fault = disagreement(world.living) ?? (isShort ? "not all nodes are running" : undefined)
-    if (fault !== undefined) sinceMs = undefined
-    else if (sinceMs === undefined) sinceMs = world.nowMs
-    else if (world.nowMs - sinceMs >= stableMs) return sinceMs - startMs
-    if (world.nowMs - startMs < superviseMs) restart(world)
-  }
-  throw new Violation(`no agreement within ${agreementLimitMs} ms after healing: ${fault ?? "it did not last"}`)
-}
+/** What ended a run: the rule that was broken, or a defect of a transition: the seed is what is needed to find it. */
+const describeEnd = (error: unknown): string =>
+  error instanceof Violation ? error.message : `defect: ${error instanceof Error ? error.stack : String(error)}`
 
 const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKind, number>> => {
   const counts: Partial<Record<FaultKind, number>> = {}
@@ -119,11 +90,8 @@ const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKind, num
 }
 
 const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: Transcript | undefined): Outcome => {
-  const { nodes = 5, policy = available, virtualMs = 40_000 } = options
-  const { profile = "chaos" } = options
-  const drawn = drawSetup(profile, random(options.seed * 2 + 2), nodes)
-  const partitionCount = options.partitionCount ?? drawn.node.partitionCount ?? 31
-  const setup = { ...drawn, config: { ...drawn.config, ...options.config }, node: { ...drawn.node, partitionCount } }
+  const { policy = available, virtualMs = 40_000 } = options
+  const setup = setupOf(options)
   const world: World = new World({
     seed: options.seed * 2 + 1,
     policy,
@@ -149,9 +117,7 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
     heal(world)
     healMs = awaitAgreement(world)
   } catch (error) {
-    // A defect of a transition ends a run as well: the seed is what is needed to find it.
-    violation =
-      error instanceof Violation ? error.message : `defect: ${error instanceof Error ? error.stack : String(error)}`
+    violation = describeEnd(error)
     world.note(`VIOLATION ${violation}`)
   }
   return {
@@ -175,9 +141,7 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
  * Throws a RangeError for a number of nodes outside 1…1000.
  */
 export const run = (options: Options): Outcome => {
-  const { nodes = 5, profile = "chaos", seed, virtualMs = 40_000 } = options
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 1000) throw new RangeError(`nodes is ${nodes}, not 1…1000`)
-  const schedule = options.faults ?? drawFaults(profile, random(seed * 2), nodeNames(nodes), virtualMs)
+  const schedule = scheduleOf(options)
   if (options.transcript === true) return runOnce(options, schedule, new Transcript())
   const outcome = runOnce(options, schedule, undefined)
   // The same run again tells what happened; nobody pays for it as long as nothing is wrong.

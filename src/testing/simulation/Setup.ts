@@ -4,7 +4,7 @@ import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { DelayRange } from "./Network.ts"
 import type { Profile } from "./Profile.ts"
 import type { Random } from "./Random.ts"
-import type { World } from "./World.ts"
+import type { Arena } from "./Arena.ts"
 
 export interface Setup {
   /** In the order in which they start. */
@@ -80,7 +80,7 @@ export const drawSetup = (profile: Profile, random: Random, count: number): Setu
 const firstPort = 9000
 
 /** Gives every node its home, and starts it when its time has come. */
-export const settle = (world: World, setup: Setup): void => {
+export const settle = (world: Arena, setup: Setup): void => {
   for (const [index, { nodeId, seeds, startMs }] of setup.nodes.entries()) {
     world.residences.put(nodeId, { nodeId, port: firstPort + index, seeds, config: setup.config, node: setup.node })
     world.later(startMs, () => world.start(nodeId))

@@ -3,18 +3,18 @@ import { strikeAmbush } from "./Ambush.ts"
 import { describeFault, type Fault } from "./Fault.ts"
 import { hostileFrames } from "./Hostile.ts"
 import type { Process } from "./Process.ts"
-import type { World } from "./World.ts"
+import type { Arena } from "./Arena.ts"
 
-const isSame = (world: World, process: Process): boolean => world.get(process.host) === process
+const isSame = (world: Arena, process: Process): boolean => world.get(process.host) === process
 
 /** The host of a node, or of whoever acts as master. */
-const hostOf = (world: World, target: string): string => {
+const hostOf = (world: Arena, target: string): string => {
   if (target !== "master") return world.residences.homeOf(target) ?? target
   return world.living.find((process) => process.isActing)?.host ?? world.residences.hosts[0] ?? target
 }
 
 /** The process stops, and goes on later if it is still the one on its host. */
-export const freeze = (world: World, process: Process, forMs: number): void => {
+export const freeze = (world: Arena, process: Process, forMs: number): void => {
   if (process.isFrozen) return
   process.freeze()
   world.later(forMs, () => {
@@ -23,7 +23,7 @@ export const freeze = (world: World, process: Process, forMs: number): void => {
 }
 
 /** Nothing passes from the first host of each pair to the second. */
-export const cut = (world: World, pairs: ReadonlyArray<readonly [from: string, to: string]>, forMs: number): void => {
+export const cut = (world: Arena, pairs: ReadonlyArray<readonly [from: string, to: string]>, forMs: number): void => {
   for (const [from, to] of pairs) world.network.cut(from, to)
   world.later(forMs, () => world.network.mend(pairs))
 }
@@ -34,20 +34,20 @@ const bothWays = (pairs: ReadonlyArray<readonly [string, string]>): ReadonlyArra
 ]
 
 /** Pairs of a host of `side` with each that is not of it. */
-export const acrossFrom = (world: World, side: ReadonlySet<string>, oneWay: boolean) => {
+export const acrossFrom = (world: Arena, side: ReadonlySet<string>, oneWay: boolean) => {
   const others = [...world.processes.keys()].filter((host) => !side.has(host))
   const out = [...side].flatMap((from) => others.map((to): readonly [string, string] => [from, to]))
   return oneWay ? out : bothWays(out)
 }
 
-const restart = (world: World, host: string, downMs: number): void => {
+const restart = (world: Arena, host: string, downMs: number): void => {
   const process = world.get(host)
   if (process !== undefined) world.kill(process, false)
   world.later(downMs, () => world.start(host))
 }
 
 // Times and deeds of many nodes, from one fault.
-const restartInTurn = (world: World, gapMs: number, downMs: number): void => {
+const restartInTurn = (world: Arena, gapMs: number, downMs: number): void => {
   for (const [index, host] of world.residences.hosts.entries()) {
     world.later(index * gapMs, () => {
       if (!world.isHealed && world.get(host) !== undefined) restart(world, host, downMs)
@@ -58,7 +58,7 @@ const restartInTurn = (world: World, gapMs: number, downMs: number): void => {
 /** Ports of those that come later: above the ports of any fleet. */
 const extraPort = 20_000
 
-const join = (world: World, nodeId: string): void => {
+const join = (world: Arena, nodeId: string): void => {
   const [first] = world.residences.hosts
   const like = first === undefined ? undefined : world.residences.at(first)
   if (like === undefined || world.residences.homeOf(nodeId) !== undefined) return
@@ -68,7 +68,7 @@ const join = (world: World, nodeId: string): void => {
   world.start(nodeId)
 }
 
-const duplicate = (world: World, host: string): void => {
+const duplicate = (world: Arena, host: string): void => {
   const residence = world.residences.at(host)
   if (residence === undefined) return
   world.hasRestarted = true
@@ -78,7 +78,7 @@ const duplicate = (world: World, host: string): void => {
 }
 
 // A node that knows the old address only would look there for ever: the seeds of all must name all, and one may move.
-const move = (world: World, host: string, downMs: number): void => {
+const move = (world: Arena, host: string, downMs: number): void => {
   const residence = world.residences.at(host)
   const { nodes } = world.residences
   if (residence === undefined || nodes.length < 4 || world.hasMoved || !world.hasSameSeeds) return
@@ -91,7 +91,7 @@ const move = (world: World, host: string, downMs: number): void => {
 }
 
 // Only the silence of the node that is gone speaks of its end: where settling takes a quorum, its operator has to.
-const takeOver = (world: World, host: string, by: string): void => {
+const takeOver = (world: Arena, host: string, by: string): void => {
   const residence = world.residences.at(host)
   if (residence === undefined || !world.mayLoseNodes || world.residences.homeOf(by) !== undefined) return
   const process = world.get(host)
@@ -102,7 +102,7 @@ const takeOver = (world: World, host: string, by: string): void => {
 }
 
 /** The fault begins now. One whose node is down, or is up when it should be started, does nothing. */
-export const strike = (world: World, fault: Fault): void => {
+export const strike = (world: Arena, fault: Fault): void => {
   world.note(`FAULT ${describeFault(fault).replace(/^\S+ s {2}/, "")}`)
   const { network } = world
   const withProcess = (target: string, run: (process: Process) => void): void => {
