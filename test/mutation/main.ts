@@ -2,11 +2,12 @@
  * `npm run mutants`: switches off each rule of membership, plants each fault of the reference, and shows what
  * catches it: which spec, and after how many runs the simulator.
  *
- * `npm run mutants -- --quick` tries every eighth, `npm run mutants -- 9 19 F12` those of these rules.
+ * `npm run mutants -- --quick` tries every eighth and stops at the first that catches it; `npm run mutants -- 9 19 F12`
+ * tries those of these rules.
  */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { availableParallelism, tmpdir } from "node:os"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { Option, Schema } from "effect"
 import { type Mutant, mutantVariable, mutate } from "./Mutant.ts"
@@ -19,6 +20,9 @@ const rounds = 5
 const root = join(import.meta.dirname, "../..")
 const specs = ["test/domain/protocol", "test/domain/detection"]
 
+const args = process.argv.slice(2)
+const isQuick = args.includes("--quick")
+
 interface Caught {
   readonly mutant: Mutant
   readonly spec: string | undefined
@@ -27,18 +31,47 @@ interface Caught {
   readonly seconds: number
 }
 
-const run = (args: ReadonlyArray<string>, mutant: Mutant | undefined): Promise<string> =>
-  new Promise((resolve) => {
+/** A run without a mutant that takes longer than this is given up. */
+const longestMs = 600_000
+/** Milliseconds that each kind of run has taken without a mutant, on this machine as it is now. */
+const cleanMs = new Map<string, number>()
+/** A mutant may run for ever; a busy machine, and the run beside it, may make it several times slower. */
+const limitMs = (kind: string): number => {
+  const ms = cleanMs.get(kind)
+  return ms === undefined ? longestMs : Math.min(longestMs, 60_000 + 6 * ms)
+}
+
+/** The processes of the runs that go on: each leads a group of its own, for vitest has workers. */
+const running = new Set<ChildProcess>()
+const end = (child: ChildProcess): void => {
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+    process.kill(-child.pid, "SIGKILL")
+}
+process.on("exit", () => running.forEach(end))
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130))
+
+const run = (kind: string, args: ReadonlyArray<string>, mutant: Mutant | undefined): Promise<string> =>
+  new Promise((resolve, reject) => {
     const env = { ...process.env, ...(mutant === undefined ? {} : { [mutantVariable]: mutant.name }) }
-    const child = spawn(process.execPath, [...args], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [...args], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true
+    })
+    running.add(child)
+    const startMs = performance.now()
     let text = ""
     child.stdout.on("data", (data: Buffer) => (text += data.toString()))
     child.stderr.on("data", (data: Buffer) => (text += data.toString()))
-    // A mutant may run for ever.
-    const timer = setTimeout(() => child.kill("SIGKILL"), 120_000)
+    child.on("error", reject)
+    const limit = limitMs(kind)
+    const timer = setTimeout(() => end(child), limit)
     child.on("close", (code) => {
       clearTimeout(timer)
-      resolve(code === null ? `${text}\n(did not end)` : text)
+      running.delete(child)
+      if (mutant === undefined && code !== null) cleanMs.set(kind, performance.now() - startMs)
+      resolve(code === null ? `${text}\n(did not end within ${(limit / 1000).toFixed(0)} s)` : text)
     })
   })
 
@@ -64,8 +97,8 @@ const bySpecs = async (mutant: Mutant | undefined): Promise<string | undefined> 
     const vitest = join(root, "node_modules/vitest/vitest.mjs")
     const config = join(root, "test/mutation/vitest.config.ts")
     const args = [vitest, "run", ...specs, "--config", config, "--reporter", "json", "--outputFile", file]
-    const output = await run(args, mutant)
-    const report = Option.getOrUndefined(decodeReport(readFileSync(file, { encoding: "utf8", flag: "a+" })))
+    const output = await run("specs", args, mutant)
+    const report = existsSync(file) ? Option.getOrUndefined(decodeReport(readFileSync(file, "utf8"))) : undefined
     if (report === undefined) return `no report: ${output.trim().split("\n").at(-1)}`
     if (report.success) return undefined
     const failed = report.testResults.flatMap(({ assertionResults }) =>
@@ -73,7 +106,7 @@ const bySpecs = async (mutant: Mutant | undefined): Promise<string | undefined> 
     )
     return failed[0]?.fullName ?? report.testResults.find(({ message }) => message !== "")?.message ?? "a spec"
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
@@ -90,7 +123,7 @@ const Found = Schema.fromJsonString(
 /** After how many runs, or steps, a search finds something, and what. */
 const bySearch = async (script: string, size: number, mutant: Mutant | undefined): Promise<string | undefined> => {
   const hook = join(root, "test/mutation/Hook.ts")
-  const output = await run(["--import", hook, join(root, "test/mutation", script), String(size)], mutant)
+  const output = await run(script, ["--import", hook, join(root, "test/mutation", script), String(size)], mutant)
   const last = output.trim().split("\n").at(-1) ?? ""
   const found = Option.getOrUndefined(Schema.decodeUnknownOption(Found)(last))
   if (found === undefined) return `the run ended: ${last.slice(0, 60)}`
@@ -100,9 +133,13 @@ const bySearch = async (script: string, size: number, mutant: Mutant | undefined
 const bySimulator = (mutant: Mutant | undefined) => bySearch("Seeds.ts", seeds, mutant)
 const byWalks = (mutant: Mutant | undefined) => bySearch("Walks.ts", rounds, mutant)
 
+const isEnough = (found: string | undefined): boolean => isQuick && found !== undefined
+
 const tryMutant = async (mutant: Mutant): Promise<Caught> => {
   const startMs = performance.now()
-  const [spec, simulator, walks] = [await bySpecs(mutant), await bySimulator(mutant), await byWalks(mutant)]
+  const spec = await bySpecs(mutant)
+  const simulator = isEnough(spec) ? undefined : await bySimulator(mutant)
+  const walks = isEnough(spec ?? simulator) ? undefined : await byWalks(mutant)
   return { mutant, spec, simulator, walks, seconds: (performance.now() - startMs) / 1000 }
 }
 
@@ -119,10 +156,9 @@ const show = (caught: Caught): void => {
   console.log(`${cells.join(" ")} ${cell(walks ?? "–", 44)} ${seconds.toFixed(0).padStart(3)} s`)
 }
 
-const args = process.argv.slice(2)
 const rules = args.filter((argument) => argument !== "--quick")
 const chosen = mutants.filter(
-  ({ rule }, index) => (rules.length === 0 || rules.includes(rule)) && (!args.includes("--quick") || index % 8 === 0)
+  ({ rule }, index) => (rules.length === 0 || rules.includes(rule)) && (!isQuick || index % 8 === 0)
 )
 if (chosen.length === 0) {
   console.error(

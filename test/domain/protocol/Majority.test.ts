@@ -33,6 +33,24 @@ describe("majority", () => {
     expect(n1.text()).toContain("#4 -> JOIN_RESPONSE")
   })
 
+  it("a death is not settled any more when the member is heard before the acknowledgement comes", () => {
+    // n1 and n2 do not hear n3; n1 proposes its death, n3 is heard again, and only then n2 acknowledges.
+    const n1 = masterOf("n1", ["n2", "n3"], { policy: majority, config: { suspicionTimeoutMs: 2500 } })
+    n1.receive(2, heartbeat("n2", n1)).receive(3, heartbeat("n3", n1))
+    n1.receive(2, heartbeat("n2", n1)).receive(3, heartbeat("n3", n1))
+    const stateOfN3 = () => n1.joined.view.members.find(({ nodeId }) => nodeId === "n3")?.state
+    for (let atMs = 1000; stateOfN3() !== "dead" && atMs < 10_000; atMs += 250) {
+      n1.until(atMs, ["n3"])
+      if (stateOfN3() !== "dead") n1.receive(2, heartbeat("n2", n1, { suspectedNodes: ["n3"] }))
+    }
+    expect([stateOfN3(), n1.joined.settled]).toEqual(["dead", false])
+    n1.receive(3, heartbeat("n3", n1, { membersViewVersion: n1.joined.view.version - 1 }))
+    n1.receive(2, heartbeat("n2", n1))
+    expect(n1.joined.settled).toBe(false)
+    for (let atMs = 10_250; stateOfN3() === "dead" && atMs < 20_000; atMs += 250) n1.until(atMs)
+    expect(stateOfN3()).toBe("active")
+  })
+
   it("the smaller side halts with the view it has, the larger goes on; healed, there is one lineage", () => {
     const world = cluster()
     const before = world.get("n1").joined?.view
