@@ -112,6 +112,11 @@ const flags = {
     "Milliseconds of suspicion by a quorum until a member is declared dead",
     cluster.suspicionTimeoutMs
   ),
+  splitBrainCheckIntervalMs: count(
+    "split-brain-check-interval-ms",
+    "Milliseconds between two looks for other parts of a split cluster: the wait for a merge after a split has healed",
+    cluster.splitBrainCheckIntervalMs
+  ),
   joinTimeoutMs: count(
     "join-timeout-ms",
     "Milliseconds after which a node that found no cluster gives up, at least 1000",
@@ -157,6 +162,7 @@ export const node = Command.make(
       phiThreshold: given.phiThreshold,
       maxNoHeartbeatMs: given.maxNoHeartbeatMs,
       suspicionTimeoutMs: given.suspicionTimeoutMs,
+      splitBrainCheckIntervalMs: given.splitBrainCheckIntervalMs,
       backupCount: given.backupCount
     }
     const nodeConfig = NodeConfig.of({

@@ -5,7 +5,7 @@
 import { Option, Schema } from "effect"
 import type { MembersView } from "../domain/model/MembersView.ts"
 import { NodeState } from "../domain/model/NodeState.ts"
-import { NodeId, U64 } from "../domain/model/Scalars.ts"
+import { NodeId, Text, U64 } from "../domain/model/Scalars.ts"
 import type { ClusterPartitionTable } from "../domain/placement/ClusterPartitionTable.ts"
 
 /** Index into `nodes`. */
@@ -20,6 +20,12 @@ const schema = Schema.Struct({
   nodeId: NodeId,
   /** Absent while this node knows no master. */
   masterId: Schema.OptionFromOptionalKey(NodeId),
+  /** Does this node act as master? */
+  isMaster: Schema.Boolean,
+  /** The lineage in which the view's version counts; "" while this node holds no view. */
+  lineage: Text,
+  /** Is the view known to be settled? */
+  settled: Schema.Boolean,
   /** Version 0 and no members while this node holds no view. */
   view: Schema.Struct({
     version: U64,
@@ -49,12 +55,15 @@ export interface Observed {
   readonly atMs: number
   readonly nodeId: NodeId
   readonly masterId: Option.Option<NodeId>
+  readonly isMaster: boolean
+  readonly lineage: string
+  readonly settled: boolean
   readonly view: MembersView
   readonly table: ClusterPartitionTable
 }
 
 /** What a node sees, as a report. */
-const of = ({ atMs, nodeId, masterId, view, table }: Observed): NodeReport => {
+const of = ({ atMs, nodeId, masterId, isMaster, lineage, settled, view, table }: Observed): NodeReport => {
   const nodes: Array<NodeId> = []
   const indexes = new Map<NodeId, number>()
   const indexOf = (id: NodeId): number => {
@@ -69,6 +78,9 @@ const of = ({ atMs, nodeId, masterId, view, table }: Observed): NodeReport => {
     at: Math.floor(atMs),
     nodeId,
     masterId,
+    isMaster,
+    lineage,
+    settled,
     view: { version: view.version, members: view.members.map(({ nodeId, state }) => ({ nodeId, state })) },
     tableVersion: table.version,
     nodes,

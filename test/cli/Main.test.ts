@@ -61,6 +61,11 @@ const mistakes: ReadonlyArray<Mistake> = [
     args: node("--suspicion-timeout-ms", "500"),
     said: /--suspicion-timeout-ms is 500.*at least heartbeatIntervalMs/
   },
+  {
+    what: "an interval of checks that is too short",
+    args: node("--split-brain-check-interval-ms", "99"),
+    said: /--split-brain-check-interval-ms is 99.*100…86400000/
+  },
   { what: "a seed that is no address", args: node("--seeds", "10.0.0.1"), said: /--seeds is .*10\.0\.0\.1.*host:port/ },
   { what: "an address of another host", args: node("--host", "192.0.2.1"), said: /192\.0\.2\.1.*one of its own/ },
   { what: "a wildcard to advertise", args: node("--host", "0.0.0.0"), said: /--advertise-host is "0\.0\.0\.0".*dial/ },
@@ -147,6 +152,7 @@ describe("a cluster that does not take the node", () => {
       const help = yield* run("node", "--help")
       assert.strictEqual(help.code, 0)
       assert.include(help.out, "--suspicion-timeout-ms")
+      assert.include(help.out, "--split-brain-check-interval-ms")
       assert.include(help.out, "SQUADRON_TOKEN")
       assert.deepStrictEqual(help.said, [])
       const version = yield* run("--version")

@@ -17,6 +17,9 @@ const observed = (rows: typeof Rows.Type, unassigned: number) => {
     atMs: 1_700_000_000_000.5,
     nodeId: "a",
     masterId: Option.some("b"),
+    isMaster: false,
+    lineage: "b.1",
+    settled: true,
     view: { version: 3, members: [] },
     table
   }
@@ -60,6 +63,8 @@ describe("NodeReport", () => {
     const report = NodeReport.of(observed([{ owner: "a", backups: [] }], 0))
     assert.isTrue(NodeReport.isSame(report, { ...report, at: report.at + 1 }))
     assert.isFalse(NodeReport.isSame(report, { ...report, tableVersion: 9 }))
+    assert.isFalse(NodeReport.isSame(report, { ...report, lineage: "a.1" }))
+    assert.isFalse(NodeReport.isSame(report, { ...report, settled: false }))
     assert.isFalse(NodeReport.isSame(report, { ...report, masterId: Option.none() }))
   })
 })

@@ -2,6 +2,7 @@
 import { Clock, Console, Effect, Option, Schedule, Stream } from "effect"
 import type { MembersView } from "../../domain/model/MembersView.ts"
 import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
+import { ClusterDriver } from "../../services/ClusterDriver.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
 import { NodeReport } from "../NodeReport.ts"
 
@@ -12,27 +13,38 @@ interface Seen {
   readonly view: MembersView
   readonly table: ClusterPartitionTable
   readonly masterId: Option.Option<string>
+  readonly isMaster: boolean
+  readonly lineage: string
+  readonly settled: boolean
 }
 
 // A change announces itself up to once per partition: comparing identities answers most of them at once.
 const isIdentical = (a: Seen, b: Seen): boolean =>
   a.view.version === b.view.version &&
+  a.lineage === b.lineage &&
+  a.settled === b.settled &&
+  a.isMaster === b.isMaster &&
   a.view.members === b.view.members &&
   a.table.version === b.table.version &&
   a.table.rows === b.table.rows &&
   Option.getOrUndefined(a.masterId) === Option.getOrUndefined(b.masterId)
 
 /** Reports until it is interrupted, first what the node sees now. */
-export const run: Effect.Effect<void, never, ClusterService> = Effect.gen(function* () {
+export const run: Effect.Effect<void, never, ClusterService | ClusterDriver> = Effect.gen(function* () {
   const cluster = yield* ClusterService
+  const driver = yield* ClusterDriver
   let seen: Seen | undefined
   let last: NodeReport | undefined
 
   const look = Effect.gen(function* () {
+    const { phase } = yield* driver.state
     const now = yield* Effect.all({
       view: cluster.membersView,
       table: cluster.partitionTable,
-      masterId: cluster.masterId
+      masterId: cluster.masterId,
+      isMaster: cluster.isMaster,
+      lineage: Effect.succeed(phase._tag === "Joined" ? phase.view.lineage : ""),
+      settled: Effect.succeed(phase._tag === "Joined" && phase.settled)
     })
     if (seen !== undefined && isIdentical(seen, now)) return
     seen = now

@@ -10,6 +10,9 @@ const settled = (nodeId: string): NodeReport => ({
   at: 1,
   nodeId,
   masterId: Option.some("a"),
+  isMaster: nodeId === "a",
+  lineage: "a.1",
+  settled: true,
   view: {
     version: 7,
     members: [

@@ -8,6 +8,9 @@ const report: NodeReport = {
   at: 5,
   nodeId: "n1",
   masterId: Option.some("n1"),
+  isMaster: false,
+  lineage: "n1.1",
+  settled: true,
   view: {
     version: 2,
     members: [

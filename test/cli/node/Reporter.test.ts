@@ -6,6 +6,11 @@ import { NodeReport } from "../../../src/cli/NodeReport.ts"
 import type { ClusterChange } from "../../../src/domain/model/ClusterChange.ts"
 import type { MembersView } from "../../../src/domain/model/MembersView.ts"
 import { ClusterPartitionTable } from "../../../src/domain/placement/ClusterPartitionTable.ts"
+import { ClusterDriver } from "../../../src/services/ClusterDriver.ts"
+import { ClusterConfig } from "../../../src/domain/model/ClusterConfig.ts"
+import { NodeConfig } from "../../../src/domain/model/NodeConfig.ts"
+import { initial } from "../../../src/domain/protocol/ClusterState.ts"
+import { available } from "../../../src/domain/protocol/Quorum.ts"
 import { ClusterService } from "../../../src/services/ClusterService.ts"
 
 interface Seen {
@@ -14,6 +19,23 @@ interface Seen {
 }
 
 const moved: ClusterChange = { _tag: "PartitionMoved", partitionId: 0, oldOwner: "", newOwner: "a" }
+
+/** A node that holds no view yet. */
+const fresh = initial(
+  {
+    config: ClusterConfig.defaults,
+    node: NodeConfig.of({ nodeId: "a" }),
+    policy: available,
+    incarnation: 1,
+    nowMs: 0
+  },
+  "127.0.0.1:1"
+)
+const stillDriver = ClusterDriver.of({
+  state: Effect.succeed(fresh),
+  commit: () => Effect.never,
+  stopped: Effect.never
+})
 
 /** Runs the reporter on a hand-written cluster; `body` changes what is seen and announces it. */
 const reporting = (
@@ -45,7 +67,11 @@ const reporting = (
       leave: Effect.void,
       stopped: Effect.never
     })
-    yield* Effect.forkScoped(Effect.provideService(run, ClusterService, fake))
+    const report = run.pipe(
+      Effect.provideService(ClusterService, fake),
+      Effect.provideService(ClusterDriver, stillDriver)
+    )
+    yield* Effect.forkScoped(report)
     yield* TestClock.adjust("10 millis")
     yield* body(
       (change) => Ref.update(seen, (before) => ({ ...before, ...change })),
