@@ -89,6 +89,26 @@ export { planAssignment, type PlacementPlan, type PlacementRequest } from "./dom
 export { ClusterPartitionTable } from "./domain/placement/ClusterPartitionTable.ts"
 export { InvalidPlacement } from "./domain/placement/InvalidPlacement.ts"
 
+// ---- data ---------------------------------------------------------------------------------------
+export * as DataBounds from "./domain/data/DataBounds.ts"
+export { Timestamp } from "./domain/data/Timestamp.ts"
+export { defaultMaxClockDriftMs, HybridClock } from "./domain/data/HybridClock.ts"
+export { LwwRecord, MapRecord, OrRecord } from "./domain/data/MapRecord.ts"
+export { KeyRecords } from "./domain/data/KeyRecords.ts"
+export { MapOperation } from "./domain/data/MapOperation.ts"
+export { InvalidOperation } from "./domain/data/InvalidOperation.ts"
+export { Epoch } from "./domain/data/Epoch.ts"
+export { keyHash, RecordDigest } from "./domain/data/RecordDigest.ts"
+export { DigestTree } from "./domain/data/DigestTree.ts"
+export {
+  decodeChunk,
+  decodeDelta,
+  encodeChunk,
+  encodeDelta,
+  encodeRecord,
+  MalformedRecords
+} from "./domain/data/RecordCodec.ts"
+
 // ---- protocol -----------------------------------------------------------------------------------
 export { decideMerge, type MergeDecision, RemoteCluster } from "./domain/protocol/DecideMerge.ts"
 export type { ClusterState } from "./domain/protocol/ClusterState.ts"
@@ -107,6 +127,18 @@ export { ClusterDriver } from "./services/ClusterDriver.ts"
 export { AssignmentPlanner } from "./services/AssignmentPlanner.ts"
 export { SplitBrainPolicy } from "./services/SplitBrainPolicy.ts"
 export { type TransportEvent, Transport } from "./services/Transport.ts"
+export {
+  type Applied,
+  type CollectScope,
+  KeyDigest,
+  KeyName,
+  type Merged,
+  type PartitionSize,
+  PartitionStore,
+  type PartitionStoreShape
+} from "./services/PartitionStore.ts"
+export { type MapChange, MapStore, type MapStoreShape } from "./services/MapStore.ts"
+export { StoreFailed, StoreFull } from "./services/StoreErrors.ts"
 export { TransportLimits } from "./services/TransportLimits.ts"
 export {
   ForgetRefused,

@@ -8,7 +8,7 @@ import { encodedText } from "./ConstantRun.ts"
 import { writeText } from "./TextWriter.ts"
 import type { Field, LiteralsShape, StructShape, UnionShape, WireShape } from "./WireShape.ts"
 import { passesAll } from "./WireShape.ts"
-import { invalid, overflow, writeBytes, writeFloat, writeHeader, writeInteger } from "./WritePrimitives.ts"
+import { invalid, overflow, writeBinary, writeBytes, writeFloat, writeHeader, writeInteger } from "./WritePrimitives.ts"
 
 /** Writes a value at `at` and returns the next position, or `overflow` or `invalid`. */
 export type Writer = (value: unknown, at: number, bytes: Uint8Array, words: DataView, capacity: number) => number
@@ -45,9 +45,11 @@ const unchecked = (shape: WireShape, known: Known): Writer => {
     case "float":
       return (value, at, bytes, words, capacity) =>
         typeof value === "number" ? writeFloat(value, at, bytes, words, capacity) : invalid
-    case "bytes":
+    case "bytes": {
+      const write = shape.binary ? writeBinary : writeBytes
       return (value, at, bytes, words, capacity) =>
-        value instanceof Uint8Array ? writeBytes(value, at, bytes, words, capacity) : invalid
+        value instanceof Uint8Array ? write(value, at, bytes, words, capacity) : invalid
+    }
     case "literals":
       return literalsWriter(shape)
     case "array":

@@ -17,6 +17,7 @@ import {
   invalid,
   longestToken,
   overflow,
+  writeBinary,
   writeBytes,
   writeFloat,
   writeHeader,
@@ -38,6 +39,7 @@ const primitives = {
   overflow,
   isOption: Option.isOption,
   passesAll,
+  writeBinary,
   writeBytes,
   writeFloat,
   writeHeader,
@@ -126,7 +128,7 @@ class WriterSource {
       case "bytes":
         parts.variable(`if (!(${value} instanceof Uint8Array)) return invalid
           ${this.checks(shape.checks, value)}
-          ${called("writeBytes", value)}`)
+          ${called(shape.binary ? "writeBinary" : "writeBytes", value)}`)
         return
       case "literals":
         this.writeLiteral(shape.values, value, parts)

@@ -36,6 +36,8 @@ export interface FloatShape extends Checked {
 }
 export interface BytesShape extends Checked {
   readonly kind: "bytes"
+  /** Written as `bin`, for Squadron's own payloads; else as the reference wants it, an array of integers. */
+  readonly binary: boolean
 }
 /** One of these spellings. */
 export interface LiteralsShape extends Checked {
@@ -110,7 +112,8 @@ class Derivation {
   }
 
   private derive(ast: SchemaAST.AST): WireShape {
-    if (isBytes(ast)) return bytesShape(ast)
+    const bytes = bytesForm(ast)
+    if (bytes !== undefined) return bytesShape(ast, bytes === "bin")
     if (ast.encoding !== undefined) return unsupported(ast, "it is a transformation that has no wire form")
     switch (ast._tag) {
       case "String":
@@ -203,14 +206,15 @@ const spelling = (ast: SchemaAST.Literal): string =>
     : unsupported(ast, "only plain strings are literals on the wire")
 
 /** Annotated before or after checks were added: Effect looks the two up in different places. */
-const isBytes = (ast: SchemaAST.AST): boolean =>
-  (SchemaAST.resolveAt<string>("wire")(ast) ?? ast.annotations?.["wire"]) === "bytes"
+const bytesForm = (ast: SchemaAST.AST): unknown => SchemaAST.resolveAt<string>("wire")(ast) ?? ast.annotations?.["wire"]
 
-const bytesShape = (ast: SchemaAST.AST): WireShape => {
+const bytesShape = (ast: SchemaAST.AST, binary: boolean): WireShape => {
   const octets = ast.encoding?.[0]?.to
   const plain =
     octets !== undefined && SchemaAST.isArrays(octets) && octets.encoding === undefined && octets.checks === undefined
-  return plain ? { kind: "bytes", checks: checksOf(ast) } : unsupported(ast, "`wire: bytes` wants an array of integers")
+  return plain
+    ? { kind: "bytes", binary, checks: checksOf(ast) }
+    : unsupported(ast, "`wire` wants an array of integers")
 }
 
 /** What an `OptionFromOptionalKey` holds, or `undefined` when the field is none. */

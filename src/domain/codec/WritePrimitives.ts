@@ -112,6 +112,37 @@ export const writeHeader = (
   return at + 5
 }
 
+/** Bytes as `bin`: a header and the bytes as they are. */
+export const writeBinary = (
+  octets: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  words: DataView,
+  capacity: number
+): number => {
+  const count = octets.length
+  if (at + longestToken + count > capacity) return overflow
+  const start = writeBinaryHeader(count, at, bytes, words)
+  bytes.set(octets, start)
+  return start + count
+}
+
+const writeBinaryHeader = (count: number, at: number, bytes: Uint8Array, words: DataView): number => {
+  if (count <= 0xff) {
+    bytes[at] = 0xc4
+    bytes[at + 1] = count
+    return at + 2
+  }
+  if (count <= 0xffff) {
+    bytes[at] = 0xc5
+    words.setUint16(at + 1, count)
+    return at + 3
+  }
+  bytes[at] = 0xc6
+  words.setUint32(at + 1, count)
+  return at + 5
+}
+
 /** Wire form of each octet as a little-endian pair: itself, or 0xcc and itself. */
 const octetPairs = Uint16Array.from({ length: 256 }, (_, octet) => (octet < 0x80 ? octet : 0xcc | (octet << 8)))
 

@@ -1,0 +1,44 @@
+/**
+ * A `PartitionStore` of maps: what the owner of a partition needs to carry out operations. Applications use
+ * `PartitionedMaps`, which adds routing, replication and acknowledgement.
+ */
+import { Context, type Effect, type Stream } from "effect"
+import type { InvalidOperation } from "../domain/data/InvalidOperation.ts"
+import type { KeyRecords } from "../domain/data/KeyRecords.ts"
+import type { MapOperation } from "../domain/data/MapOperation.ts"
+import type { MapRecord } from "../domain/data/MapRecord.ts"
+import type { Timestamp } from "../domain/data/Timestamp.ts"
+import type { KeyName, PartitionStoreShape } from "./PartitionStore.ts"
+import type { StoreFailed, StoreFull } from "./StoreErrors.ts"
+
+/** A record as it is after a change, and the map that it belongs to. */
+export interface MapChange {
+  readonly mapName: string
+  readonly record: MapRecord
+}
+
+/** The methods of a `MapStore`. */
+export interface MapStoreShape extends PartitionStoreShape {
+  /**
+   * Carries out operations in order, all or none, at most `maxOperationsPerWrite`. Each change is stamped not
+   * before `reading` and later than everything its key holds. Returns the changed records, stamped, one for each
+   * key (or tag): the last. An operation that finds nothing to remove changes nothing.
+   */
+  readonly write: (
+    partitionId: number,
+    operations: ReadonlyArray<MapOperation>,
+    reading: Timestamp
+  ) => Effect.Effect<ReadonlyArray<MapChange>, StoreFailed | StoreFull | InvalidOperation>
+
+  /** The records of a key that are no tombstones: at most one register, or the additions in the order of their tags. */
+  readonly get: (partitionId: number, key: KeyName) => Effect.Effect<KeyRecords, StoreFailed>
+
+  /** All records of a map that are no tombstones, in no particular order, as consistent as `read`. */
+  readonly iterate: (
+    partitionId: number,
+    mapName: string,
+    mapType: KeyName["mapType"]
+  ) => Stream.Stream<MapRecord, StoreFailed>
+}
+
+export class MapStore extends Context.Service<MapStore, MapStoreShape>()("effect-squadron/MapStore") {}
