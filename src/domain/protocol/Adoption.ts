@@ -1,5 +1,5 @@
 /** Taking a view, learning that it is settled, and dropping out of it. */
-import { type Equivalence, HashMap, Option, Schema } from "effect"
+import { type Equivalence, Option, Schema } from "effect"
 import type { ClusterChange } from "../model/ClusterChange.ts"
 import { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
@@ -9,6 +9,7 @@ import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.t
 import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import { newPeer } from "./Peers.ts"
+import { PersistentMap } from "./PersistentMap.ts"
 import type { Step } from "./Transition.ts"
 import { termOf } from "./Version.ts"
 
@@ -50,19 +51,19 @@ export const markSettled = (step: Step): void => {
 }
 
 // Peers of the new view: whoever was replaced by another process starts without history.
-const peersFor = (step: Step, view: ClusterView, before: HashMap.HashMap<NodeId, Peer>) => {
+const peersFor = (step: Step, view: ClusterView, before: Joined["peers"] | undefined) => {
   const wanted = new Map<NodeId, number>(view.base.voters.map((voter) => [voter.nodeId, voter.incarnation]))
   for (const member of view.members) wanted.set(member.nodeId, incarnationOf(member))
   wanted.delete(step.self.nodeId)
-  let peers = HashMap.empty<NodeId, Peer>()
+  const peers = new Map<NodeId, Peer>()
   for (const [nodeId, incarnation] of wanted) {
-    const known = Option.getOrUndefined(HashMap.get(before, nodeId))
+    const known = before?.get(nodeId)
     const replaced = known?.incarnation !== undefined && known.incarnation !== incarnation
     if (known === undefined || replaced) step.forgetDetector(nodeId)
-    peers = HashMap.set(peers, nodeId, known === undefined || replaced ? newPeer(step.nowMs) : known)
+    peers.set(nodeId, known === undefined || replaced ? newPeer(step.nowMs) : known)
   }
-  for (const nodeId of HashMap.keys(before)) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
-  return peers
+  for (const nodeId of before?.keys() ?? []) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
+  return PersistentMap.from(peers)
 }
 
 /** Members that the view has lost are probed: they may live in another part of a split. */
@@ -101,7 +102,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     ownTerm: sameLineage ? before.ownTerm : -1,
     claimedAtMs: undefined,
     masterBadSinceMs: undefined,
-    peers: peersFor(step, view, before?.peers ?? HashMap.empty()),
+    peers: peersFor(step, view, before?.peers),
     suspected: (before?.suspected ?? []).filter((nodeId) => {
       const known = before === undefined ? undefined : memberOf(before.view, nodeId)
       return known !== undefined && members.get(nodeId) === incarnationOf(known)
@@ -139,7 +140,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
     return
   }
   step.note(`rejoining: ${why}`, "warn")
-  for (const nodeId of HashMap.keys(joined.peers)) step.forgetDetector(nodeId)
+  for (const nodeId of joined.peers.keys()) step.forgetDetector(nodeId)
   rememberOutside(
     step,
     joined.view.members.filter((member) => member.nodeId !== step.self.nodeId)

@@ -2,7 +2,6 @@
  * Everything one node knows, as one immutable value: the only protocol state there is. A node is
  * either fresh (it has no view and looks for a cluster) or joined (it holds a view, settled or not).
  */
-import { HashMap } from "effect"
 import type { ClusterConfig } from "../model/ClusterConfig.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeConfig } from "../model/NodeConfig.ts"
@@ -13,6 +12,7 @@ import type { Seed, Voter } from "../wire/Extensions.ts"
 import * as AwakeClock from "./AwakeClock.ts"
 import { type ClusterView, incarnationOf, memberOf } from "./ClusterView.ts"
 import { emptyMesh, type MeshState } from "./MeshState.ts"
+import type { PersistentMap } from "./PersistentMap.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
 import { type Timing, timingOf } from "./Timing.ts"
 import { termOf } from "./Version.ts"
@@ -122,7 +122,7 @@ export interface Joined {
   readonly claimedAtMs: number | undefined
   /** Since when the link to the master by age is bad. */
   readonly masterBadSinceMs: number | undefined
-  readonly peers: HashMap.HashMap<NodeId, Peer>
+  readonly peers: PersistentMap<NodeId, Peer>
   /** What this node's own detector suspects, in view order. */
   readonly suspected: ReadonlyArray<NodeId>
   readonly nextHeartbeatAtMs: number

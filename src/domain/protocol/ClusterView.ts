@@ -35,14 +35,18 @@ export const toVoter = (member: MemberInfo): Voter => ({
   incarnation: incarnationOf(member)
 })
 
-// Member lists are immutable and asked about with every message: what follows from one is worked out once.
+// Member lists are immutable and asked about with every message: what follows from one is worked out once. Most
+// questions are about the list that was asked about last, which is found faster than by a WeakMap.
 const onceFor = <A extends object>(derive: (members: ReadonlyArray<MemberInfo>) => A) => {
   const known = new WeakMap<ReadonlyArray<MemberInfo>, A>()
+  let lastMembers: ReadonlyArray<MemberInfo> | undefined
+  let last: A | undefined
   return (members: ReadonlyArray<MemberInfo>): A => {
-    const before = known.get(members)
-    if (before !== undefined) return before
-    const derived = derive(members)
+    if (members === lastMembers && last !== undefined) return last
+    const derived = known.get(members) ?? derive(members)
     known.set(members, derived)
+    lastMembers = members
+    last = derived
     return derived
   }
 }

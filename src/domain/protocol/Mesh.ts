@@ -217,6 +217,7 @@ export const markLost = (step: Step, nodeId: NodeId): void =>
   update(step, { lost: new Map(step.state.mesh.lost).set(nodeId, { atMs: step.nowMs }) })
 
 export const forgetLost = (step: Step, keep: (nodeId: NodeId) => boolean): void => {
+  if (step.state.mesh.lost.size === 0) return
   const lost = new Map([...step.state.mesh.lost].filter(([nodeId]) => keep(nodeId)))
   if (lost.size !== step.state.mesh.lost.size) update(step, { lost })
 }

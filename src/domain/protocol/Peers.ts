@@ -1,5 +1,4 @@
 /** What this node knows of the others in its view: their reports, and whether those still count. */
-import { HashMap, Option } from "effect"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
@@ -18,15 +17,14 @@ export const newPeer = (nowMs: number): Peer => ({
   tableSentAtMs: Number.NEGATIVE_INFINITY
 })
 
-export const peerOf = (joined: Joined, nodeId: NodeId): Peer | undefined =>
-  Option.getOrUndefined(HashMap.get(joined.peers, nodeId))
+export const peerOf = (joined: Joined, nodeId: NodeId): Peer | undefined => joined.peers.get(nodeId)
 
 /** Changes what is known of a peer, from nothing if need be. */
 export const setPeer = (step: Step, nodeId: NodeId, change: Partial<Peer>): void => {
   const joined = step.joined
   if (joined === undefined) return
   const peer = { ...(peerOf(joined, nodeId) ?? newPeer(step.nowMs)), ...change }
-  step.setJoined({ peers: HashMap.set(joined.peers, nodeId, peer) })
+  step.setJoined({ peers: joined.peers.set(nodeId, peer) })
 }
 
 /** The latest report of this very process, in our lineage. */
@@ -79,12 +77,11 @@ export const mayRepair = (step: Step, nodeId: NodeId): boolean => {
 // Makes room for one more stranger, by forgetting those that may be repaired again anyway.
 const forgetStrangers = (step: Step, joined: Joined): boolean => {
   const bound = joined.view.members.length + joined.view.base.voters.length + maxStrangers
-  if (HashMap.size(joined.peers) < bound) return true
+  if (joined.peers.size < bound) return true
   const known = new Set([...joined.view.members, ...joined.view.base.voters].map(({ nodeId }) => nodeId))
-  const peers = HashMap.filter(
-    joined.peers,
+  const peers = joined.peers.filter(
     (peer, nodeId) => known.has(nodeId) || step.nowMs - peer.repairedAtMs < step.timing.repairMs
   )
   step.setJoined({ peers })
-  return HashMap.size(peers) < bound
+  return peers.size < bound
 }

@@ -11,7 +11,7 @@ import { maxForeignLineages } from "./Bounds.ts"
 import type { SplitState } from "./ClusterState.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
-import { partOf, probe, reachOf } from "./SplitPart.ts"
+import { canReach, partOf, probe } from "./SplitPart.ts"
 import type { Step } from "./Transition.ts"
 
 export const setSplit = (step: Step, change: Partial<SplitState>): void =>
@@ -67,7 +67,7 @@ export const tick = (step: Step): void => {
   if (joined === undefined) return
   const { haltedSinceMs, nextProbeAtMs } = step.state.split
   // Where any voter is a quorum nothing halts.
-  const isHalted = !step.state.policy.forks && reachOf(step, joined) === 0
+  const isHalted = !step.state.policy.forks && !canReach(step, joined)
   if (isHalted !== (haltedSinceMs !== undefined)) setSplit(step, { haltedSinceMs: isHalted ? step.nowMs : undefined })
   if (step.nowMs >= nextProbeAtMs) probeAll(step)
 }

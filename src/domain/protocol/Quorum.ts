@@ -20,8 +20,19 @@ export interface QuorumPolicy {
   readonly forks: boolean
 }
 
+// Asked at every tick: no more voters are asked than it takes.
+const areAtLeast = (count: number, voters: ReadonlyArray<Voter>, has: Has): boolean => {
+  let missing = count
+  for (let i = 0; missing > 0 && i < voters.length; i++) {
+    const voter = voters[i]
+    if (voter !== undefined && has(voter)) missing--
+  }
+  return missing <= 0
+}
+
 /** More than half of `voters`. */
-export const mostOf = (voters: ReadonlyArray<Voter>, has: Has): boolean => 2 * voters.filter(has).length > voters.length
+export const mostOf = (voters: ReadonlyArray<Voter>, has: Has): boolean =>
+  areAtLeast(Math.floor(voters.length / 2) + 1, voters, has)
 
 /**
  * Every side of a split goes on, in its own lineage: any voter is a quorum. For data that merges.
@@ -39,7 +50,8 @@ export const available: QuorumPolicy = {
 /** More than half of the voters, or half of them with the oldest: of two halves only one has it. */
 const holdsMajority = (voters: ReadonlyArray<Voter>, has: Has): boolean => {
   const [oldest] = voters
-  return mostOf(voters, has) || (oldest !== undefined && has(oldest) && 2 * voters.filter(has).length === voters.length)
+  const holdsOldest = oldest !== undefined && has(oldest)
+  return areAtLeast(holdsOldest ? Math.ceil(voters.length / 2) : Math.floor(voters.length / 2) + 1, voters, has)
 }
 
 /**
@@ -62,7 +74,7 @@ export const staticQuorum = (count: number): QuorumPolicy => {
     throw new RangeError(`staticQuorum: ${count} is no whole number from 1`)
   }
   const quorum = (voters: ReadonlyArray<Voter>, has: Has): boolean =>
-    voters.filter(has).length >= count && holdsMajority(voters, has)
+    areAtLeast(count, voters, has) && holdsMajority(voters, has)
   return {
     name: `staticQuorum(${count})`,
     quorum,

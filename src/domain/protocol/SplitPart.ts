@@ -26,15 +26,20 @@ export interface SplitPart extends Reach {
   readonly voters: ReadonlyArray<Voter>
 }
 
-/** Voters that this node hears, 0 unless they can settle something. */
-export const reachOf = (step: Step, joined: Joined): number => {
+const hears = (step: Step, joined: Joined, voter: Voter): boolean =>
+  isHeard(step, joined, voter) &&
+  (step.state.policy.forks || voter.nodeId === step.self.nodeId || freshReportOf(step, joined, voter) !== undefined)
+
+/** Can this node settle anything with the voters that it hears? */
+export const canReach = (step: Step, joined: Joined): boolean => {
   const unsettledFounding = !joined.settled && joined.view.base.founding !== undefined
-  if (unsettledFounding || selfMember(step.state, joined) === undefined) return 0
-  const hears = (voter: Voter): boolean =>
-    isHeard(step, joined, voter) &&
-    (step.state.policy.forks || voter.nodeId === step.self.nodeId || freshReportOf(step, joined, voter) !== undefined)
-  return isJoint(step, joined, hears) ? votersOf(joined.view.members).filter(hears).length : 0
+  if (unsettledFounding || selfMember(step.state, joined) === undefined) return false
+  return isJoint(step, joined, (voter) => hears(step, joined, voter))
 }
+
+/** Voters that this node hears, 0 unless they can settle something. */
+const reachOf = (step: Step, joined: Joined): number =>
+  canReach(step, joined) ? votersOf(joined.view.members).filter((voter) => hears(step, joined, voter)).length : 0
 
 /** This node's part, as it sees it. It names who acts as master, which may not be the oldest. */
 export const partOf = (step: Step, joined: Joined): SplitPart => {

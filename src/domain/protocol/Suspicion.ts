@@ -19,9 +19,9 @@ export type Judge = (nodeId: NodeId) => boolean
 
 /** Does this node itself not hear the member any more? */
 const isSilent = (step: Step, joined: Joined, member: MemberInfo, judge: Judge): boolean => {
-  if (isProvenDead(joined, member)) return true
   const peer = peerOf(joined, member.nodeId)
   if (peer === undefined) return false
+  if (peer.provenDead === incarnationOf(member)) return true
   const silentMs = step.nowMs - peer.heardAtMs
   // A process that has never been heard has no history to judge by.
   if (peer.incarnation !== incarnationOf(member)) return silentMs > step.state.config.maxNoHeartbeatMs

@@ -2,8 +2,8 @@
  * A model as a short text that is the same for models between which no future can tell: times count from now and only
  * as far back as any rule looks, and connections have no numbers but places.
  */
-import { HashMap } from "effect"
 import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
+import { PersistentMap } from "../../domain/protocol/PersistentMap.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { type Core, type Model, startMs, tickMs } from "./Model.ts"
 
@@ -21,7 +21,7 @@ const write = (value: unknown, nowMs: number): string => {
   if (typeof value === "number") return numberText(value, nowMs)
   if (value === null || typeof value !== "object") return String(value)
   if (Array.isArray(value)) return `[${value.map((item) => write(item, nowMs)).join()}]`
-  if (value instanceof Map || value instanceof Set || HashMap.isHashMap(value)) {
+  if (value instanceof Map || value instanceof Set || value instanceof PersistentMap) {
     return `{${[...value]
       .map((item) => write(item, nowMs))
       .toSorted()

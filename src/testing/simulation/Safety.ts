@@ -11,7 +11,6 @@
  * 6. Views hold each id once; tables have an owner and distinct replicas for every partition.
  * 7. Everything that can grow stays within its bound.
  */
-import { HashMap } from "effect"
 import * as Bounds from "../../domain/protocol/Bounds.ts"
 import { type ClusterState, type Joined, selfMember } from "../../domain/protocol/ClusterState.ts"
 import { type ClusterView, incarnationOf, isVoter, maxAncestors } from "../../domain/protocol/ClusterView.ts"
@@ -255,7 +254,7 @@ export class Safety {
     const members = phase.view.members.length
     if (phase.peers !== old?.peers || phase.view !== old.view) {
       const bound = members + phase.view.base.voters.length + Bounds.maxStrangers
-      within(name, "peers", HashMap.size(phase.peers), bound)
+      within(name, "peers", phase.peers.size, bound)
     }
     if (phase.view !== old?.view) {
       within(name, "members", members, node.maxMembers)

@@ -1,5 +1,4 @@
 /** What the seeded hunt has found, each as small as it can be told. */
-import { HashMap } from "effect"
 import { describe, expect, it } from "vitest"
 import { maxStrangers } from "../../../src/domain/protocol/Bounds.ts"
 import { type ClusterView, toWire } from "../../../src/domain/protocol/ClusterView.ts"
@@ -62,7 +61,7 @@ describe("found by the hunt", () => {
       n1.accepted(1000 + i)
       n1.receive(1000 + i, heartbeat(`s${i}`, n1, { lineage: "other", incarnation: i }))
     }
-    expect(HashMap.size(n1.joined.peers)).toBeLessThanOrEqual(4 + maxStrangers)
+    expect(n1.joined.peers.size).toBeLessThanOrEqual(4 + maxStrangers)
     n1.until(1000).text()
     expect(n1.receive(1299, heartbeat("s299", n1, { lineage: "other", incarnation: 299 })).text()).toContain("#1299 ->")
   })
