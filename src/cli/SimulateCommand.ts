@@ -3,6 +3,7 @@ import { isatty } from "node:tty"
 import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
+import { allToAll, defaultWatchers, type MonitoringTopology, rings } from "../domain/protocol/Topology.ts"
 import { Simulation } from "../testing.ts"
 import { CommandFailed } from "./Failure.ts"
 import { failureLines, progressLine, summaryLines } from "./simulate/Display.ts"
@@ -18,10 +19,24 @@ interface NamedPolicy {
   readonly policy: QuorumPolicy
 }
 
+/** A topology and how it is written. */
+interface NamedTopology {
+  readonly text: string
+  readonly topology: MonitoringTopology
+}
+
 const policyOf = (text: string): Option.Option<NamedPolicy> => {
   if (text === "available") return Option.some({ text, policy: available })
   if (text === "majority") return Option.some({ text, policy: majority })
   return /^[1-9][0-9]{0,3}$/.test(text) ? Option.some({ text, policy: staticQuorum(Number(text)) }) : Option.none()
+}
+
+const topologyOf = (text: string): Option.Option<NamedTopology> => {
+  if (text === "all") return Option.some({ text, topology: allToAll })
+  const found = /^rings(?::([1-9][0-9]?))?$/.exec(text)
+  if (found === null) return Option.none()
+  const k = found[1] === undefined ? defaultWatchers : Number(found[1])
+  return k < 3 || k > 64 ? Option.none() : Option.some({ text, topology: rings({ k, above: 0 }) })
 }
 
 const count = (name: string, description: string, from: number, to: number) =>
@@ -49,6 +64,12 @@ const flags = {
     Flag.withMetavar("available|majority|n"),
     Flag.withDescription("Who goes on in a split (default available)"),
     Flag.withDefault({ text: "available", policy: available })
+  ),
+  topology: Flag.String("topology").pipe(
+    Flag.filterMap(topologyOf, () => "all, rings, or rings:k with k of 3…64"),
+    Flag.withMetavar("all|rings|rings:k"),
+    Flag.withDescription("Who watches whom: everyone, or k others at any size (default: all up to 100, rings above)"),
+    Flag.optional
   ),
   codec: Flag.Boolean("codec").pipe(
     Flag.withDescription("Encode and decode every message on its way"),
@@ -89,13 +110,14 @@ const runAll = Effect.fnUntraced(function* (
 export const simulate = Command.make(
   "simulate",
   flags,
-  Effect.fnUntraced(function* ({ codec, firstSeed, json, nodes, policy, profile, seed, seeds }) {
+  Effect.fnUntraced(function* ({ codec, firstSeed, json, nodes, policy, profile, seed, seeds, topology }) {
     const isReplay = Option.isSome(seed)
     const options: Simulation.Options = {
       seed: Option.getOrElse(seed, () => firstSeed),
       nodes,
       profile,
       policy: policy.policy,
+      ...Option.match(topology, { onNone: () => ({}), onSome: ({ topology }) => ({ topology }) }),
       codec
     }
     const print = json ? Console.error : Console.log
@@ -109,6 +131,7 @@ export const simulate = Command.make(
       const shrunk = Simulation.shrink({ ...options, seed: failed.seed })
       const replay = [
         `squadron simulate --seed ${failed.seed} --nodes ${nodes} --profile ${profile} --policy ${policy.text}`,
+        ...Option.match(topology, { onNone: () => [], onSome: ({ text }) => [`--topology ${text}`] }),
         ...(codec ? ["--codec"] : [])
       ].join(" ")
       yield* print(failureLines(failed, shrunk, replay).join("\n"))

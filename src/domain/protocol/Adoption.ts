@@ -10,6 +10,7 @@ import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./Cluste
 import * as Mesh from "./Mesh.ts"
 import { newPeer } from "./Peers.ts"
 import { PersistentMap } from "./PersistentMap.ts"
+import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { termOf } from "./Version.ts"
 
@@ -50,8 +51,26 @@ export const markSettled = (step: Step): void => {
   step.publish(changes)
 }
 
+// On rings a view may change how often this node hears a peer: what it has learned of its rhythm is void then, and the
+// peer has time to begin.
+const expectations = (step: Step, view: ClusterView, old: Joined | undefined): ((id: NodeId, peer: Peer) => Peer) => {
+  const now = ringsIn(step.state, view)
+  const before = old === undefined ? undefined : ringsIn(step.state, old.view)
+  if (now === undefined && before === undefined) return (_, peer) => peer
+  const self = step.self.nodeId
+  return (nodeId, peer) => {
+    const isOften = hears(now, view, self, nodeId)
+    const wasOften = old === undefined ? undefined : hears(before, old.view, self, nodeId)
+    if (isOften === wasOften) return peer
+    if (isOften === "beats" || wasOften === "beats") step.forgetDetector(nodeId)
+    return { ...peer, expectedSinceMs: step.nowMs }
+  }
+}
+
 // Peers of the new view: whoever was replaced by another process starts without history.
-const peersFor = (step: Step, view: ClusterView, before: Joined["peers"] | undefined) => {
+const peersFor = (step: Step, view: ClusterView, old: Joined | undefined) => {
+  const before = old?.peers
+  const expects = expectations(step, view, old)
   const wanted = new Map<NodeId, number>(view.base.voters.map((voter) => [voter.nodeId, voter.incarnation]))
   for (const member of view.members) wanted.set(member.nodeId, incarnationOf(member))
   wanted.delete(step.self.nodeId)
@@ -60,7 +79,7 @@ const peersFor = (step: Step, view: ClusterView, before: Joined["peers"] | undef
     const known = before?.get(nodeId)
     const replaced = known?.incarnation !== undefined && known.incarnation !== incarnation
     if (known === undefined || replaced) step.forgetDetector(nodeId)
-    peers.set(nodeId, known === undefined || replaced ? newPeer(step.nowMs) : known)
+    peers.set(nodeId, known === undefined || replaced ? newPeer(step.nowMs) : expects(nodeId, known))
   }
   for (const nodeId of before?.keys() ?? []) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
   return PersistentMap.from(peers)
@@ -102,12 +121,13 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     ownTerm: sameLineage ? before.ownTerm : -1,
     claimedAtMs: undefined,
     masterBadSinceMs: undefined,
-    peers: peersFor(step, view, before?.peers),
+    peers: peersFor(step, view, before),
     suspected: (before?.suspected ?? []).filter((nodeId) => {
       const known = before === undefined ? undefined : memberOf(before.view, nodeId)
       return known !== undefined && members.get(nodeId) === incarnationOf(known)
     }),
     nextHeartbeatAtMs: before?.nextHeartbeatAtMs ?? step.nowMs,
+    nextReportAtMs: before?.nextReportAtMs ?? Number.NEGATIVE_INFINITY,
     founder: false,
     foundingRound: sameLineage ? before.foundingRound : 0,
     sentAtMs: step.nowMs,

@@ -15,6 +15,7 @@ import { emptyMesh, type MeshState } from "./MeshState.ts"
 import type { PersistentMap } from "./PersistentMap.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
 import { type Timing, timingOf } from "./Timing.ts"
+import { defaultTopology, type MonitoringTopology } from "./Topology.ts"
 import { termOf } from "./Version.ts"
 
 /** Places partitions on members. */
@@ -47,6 +48,8 @@ export interface Peer {
   readonly incarnation: Incarnation | undefined
   /** When it was last heard, or when this node began to wait for it. */
   readonly heardAtMs: number
+  /** Since when it should be heard as often as now; −∞ since it is known. */
+  readonly expectedSinceMs: number
   readonly report: Report | undefined
   /** The incarnation that is proven dead. */
   readonly provenDead: Incarnation | undefined
@@ -126,6 +129,8 @@ export interface Joined {
   /** What this node's own detector suspects, in view order. */
   readonly suspected: ReadonlyArray<NodeId>
   readonly nextHeartbeatAtMs: number
+  /** When this node next reports to the stewards; −∞ while everyone beats to everyone. */
+  readonly nextReportAtMs: number
   /** This node founded the view, which is not settled yet. */
   readonly founder: boolean
   /** The founding round that the view came from, 0 for none. */
@@ -172,6 +177,7 @@ export interface ClusterState {
   readonly config: ClusterConfig
   readonly timing: Timing
   readonly policy: QuorumPolicy
+  readonly topology: MonitoringTopology
   readonly planner: Planner
   readonly clock: AwakeClock.AwakeClock
   readonly mesh: MeshState
@@ -191,6 +197,8 @@ export interface ClusterStateOptions {
   readonly config: ClusterConfig
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
+  /** Who watches whom, the same on all nodes; default all-to-all up to 100 members and rings above. */
+  readonly topology?: MonitoringTopology
   /** How the acting master places partitions; default `planAssignment`. */
   readonly planner?: Planner
   /** Never used before under this node id. */
@@ -229,6 +237,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     config: options.config,
     timing: timingOf(options.config),
     policy: options.policy,
+    topology: options.topology ?? defaultTopology,
     planner: options.planner ?? planAssignment,
     clock: AwakeClock.start(options.nowMs),
     mesh: emptyMesh,

@@ -13,6 +13,7 @@ import { selfMember } from "./ClusterState.ts"
 import * as Mastership from "./Mastership.ts"
 import { propose } from "./Settlement.ts"
 import { isHeard } from "./Suspicion.ts"
+import { mayMiss } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion } from "./Version.ts"
 
@@ -33,7 +34,9 @@ export const forget = (step: Step, nodeIds: ReadonlyArray<NodeId>): ForgetOutcom
   for (const nodeId of gone) {
     const member = memberOf(joined.view, nodeId)
     if (member === undefined) return { _tag: "Unknown", nodeId }
-    if (isHeard(step, joined, toVoter(member))) return { _tag: "StillHeard", nodeId }
+    // On rings only a steward can tell that another node's member is silent.
+    if (isHeard(step, joined, toVoter(member)) || !mayMiss(step.state, joined, nodeId))
+      return { _tag: "StillHeard", nodeId }
   }
   const left = joined.view.members.filter((member) => !gone.has(member.nodeId))
   const voters = votersOf(left)

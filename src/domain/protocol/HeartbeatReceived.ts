@@ -14,6 +14,7 @@ import { probeBack } from "./Probing.ts"
 import { membersUpdate } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
 import * as TableSharing from "./TableSharing.ts"
+import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { expelIfOut } from "./ViewUpdate.ts"
 
@@ -103,7 +104,11 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     provenDead: undefined,
     leftFounding: undefined
   })
-  step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
+  // A detector learns from regular heartbeats only.
+  const rings = ringsIn(step.state, joined.view)
+  if (hears(rings, joined.view, step.self.nodeId, from) === "beats") {
+    step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
+  }
   if (relation === "same" && report.settled === joined.view.version) markSettled(step)
   if (Leaving.exitWhenSettled(step)) return "heard"
   Suspicion.clear(step, from)
@@ -123,8 +128,10 @@ const repair = (step: Step, from: string, report: Report, relation: ReturnType<t
   const joined = step.joined
   if (joined === undefined) return
   const unaware = relation === "same" && joined.settled && report.settled < joined.view.version
-  if (relation !== "older" && !unaware) return
+  // On rings whoever beats to us may never hear what we hold.
+  const mustAsk = relation === "newer" && ringsIn(step.state, joined.view) !== undefined
+  if (relation !== "older" && !unaware && !mustAsk) return
   if (!mayRepair(step, from)) return
-  if (unaware) Heartbeat.beatTo(step, from)
+  if (unaware || mustAsk) Heartbeat.beatTo(step, from)
   else Mesh.sendTo(step, from, membersUpdate(joined))
 }

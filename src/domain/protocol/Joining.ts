@@ -17,6 +17,7 @@ import * as Mesh from "./Mesh.ts"
 import { isHeardLately, setPeer } from "./Peers.ts"
 import { welcome } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
+import { mayMiss } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 
 export type JoinResponse = ClusterMessageOf<"JOIN_RESPONSE">
@@ -105,7 +106,8 @@ const isIdTaken = (step: Step, joined: Joined, member: MemberInfo, request: Join
   if (Mesh.addressOf(member) === formatAddress(request.host, request.clusterPort)) return false
   return (
     member.nodeId === step.self.nodeId ||
-    (Mesh.isLinked(step, member.nodeId) && isHeardLately(step, joined, toVoter(member)))
+    (Mesh.isLinked(step, member.nodeId) &&
+      (isHeardLately(step, joined, toVoter(member)) || !mayMiss(step.state, joined, member.nodeId)))
   )
 }
 

@@ -17,6 +17,7 @@ import { freshReportOf, reportOf } from "./Peers.ts"
 import type { Has } from "./Quorum.ts"
 import { isJoint, propose } from "./Settlement.ts"
 import { isBadLink, isGone, isHeard } from "./Suspicion.ts"
+import { electorsOf, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
 
@@ -37,6 +38,12 @@ export const claim = (step: Step, term: number, why: string): void => {
   tryWin(step)
 }
 
+const isOnRings = (step: Step, joined: Joined): boolean => ringsIn(step.state, joined.view) !== undefined
+
+// On rings only those who watch the master, and the stewards, notice its silence soon: their word counts for the others.
+const missesMaster = (step: Step, joined: Joined, master: Voter): boolean =>
+  isBadLink(step, joined, step.self, master) || (isOnRings(step, joined) && isGone(step, joined, master))
+
 // While the acting master is oldest by age nobody outranks it; the others rank by age.
 const olderCandidates = (step: Step, joined: Joined, than: MemberInfo, master: MemberInfo | undefined): number =>
   joined.view.members.filter(
@@ -44,7 +51,8 @@ const olderCandidates = (step: Step, joined: Joined, than: MemberInfo, master: M
       isVoter(member) &&
       member.nodeId !== master?.nodeId &&
       compareAge(member, than) < 0 &&
-      !joined.suspected.includes(member.nodeId)
+      !joined.suspected.includes(member.nodeId) &&
+      !(isOnRings(step, joined) && isGone(step, joined, toVoter(member)))
   ).length
 
 /** The members of a view that this node wins: it is active, and everybody older is now younger. */
@@ -134,7 +142,10 @@ export const considerVote = (
 const isEntitled = (step: Step, joined: Joined, claimant: MemberInfo): boolean => {
   const master = masterByAge(joined.view)
   if (master === undefined || master.nodeId === claimant.nodeId) return true
-  if (master.nodeId === step.self.nodeId || !isBadLink(step, joined, step.self, toVoter(master))) return false
+  if (master.nodeId === step.self.nodeId) return false
+  // Who does not watch the master relies on the claimant, which has asked those who do.
+  const watches = electorsOf(step.state, joined.view, master.nodeId)?.has(step.self.nodeId) ?? true
+  if (watches && !missesMaster(step, joined, toVoter(master))) return false
   const older = olderCandidates(step, joined, claimant, master)
   const sinceMs = joined.masterBadSinceMs
   return older === 0 || (sinceMs !== undefined && step.nowMs - sinceMs > older * 0.75 * step.timing.rankWaitMs)
@@ -163,11 +174,13 @@ const claimAsMasterByAge = (step: Step, joined: Joined): void => {
   }
 }
 
-// Pre-vote: do enough voters not hear the master either, for a claim to be won?
-const isDeposed = (step: Step, joined: Joined, master: Voter): boolean =>
-  step.state.policy.forks
-    ? isGone(step, joined, master)
-    : isJoint(step, joined, (voter) => isBadLink(step, joined, voter, master))
+// Pre-vote: do enough voters not hear the master either, for a claim to be won? On rings those who watch it are asked,
+// and those who can vote are counted.
+const isDeposed = (step: Step, joined: Joined, master: Voter): boolean => {
+  if (step.state.policy.forks) return isGone(step, joined, master)
+  if (!isOnRings(step, joined)) return isJoint(step, joined, (voter) => isBadLink(step, joined, voter, master))
+  return isGone(step, joined, master) && isJoint(step, joined, (voter) => isHeard(step, joined, voter))
+}
 
 /** What a member does about mastership at every tick. */
 export const tick = (step: Step): void => {
@@ -189,7 +202,7 @@ export const tick = (step: Step): void => {
     if (!claiming) claimAsMasterByAge(step, joined)
     return
   }
-  if (!isBadLink(step, joined, step.self, toVoter(master))) {
+  if (!missesMaster(step, joined, toVoter(master))) {
     if (joined.masterBadSinceMs !== undefined) step.setJoined({ masterBadSinceMs: undefined })
     return
   }

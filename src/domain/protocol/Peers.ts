@@ -5,11 +5,13 @@ import type { Voter } from "../wire/Extensions.ts"
 import { maxStrangers } from "./Bounds.ts"
 import type { Joined, Peer, Report } from "./ClusterState.ts"
 import { incarnationOf } from "./ClusterView.ts"
+import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 
 export const newPeer = (nowMs: number): Peer => ({
   incarnation: undefined,
   heardAtMs: nowMs,
+  expectedSinceMs: Number.NEGATIVE_INFINITY,
   report: undefined,
   provenDead: undefined,
   leftFounding: undefined,
@@ -38,10 +40,17 @@ export const reportOf = (joined: Joined, voter: Voter): Report | undefined => {
     : undefined
 }
 
+/** For how long what this node says counts: those that are heard only now and then are given more time. */
+const freshMs = (step: Step, joined: Joined, nodeId: NodeId): number => {
+  const rings = ringsIn(step.state, joined.view)
+  const isRare = rings !== undefined && hears(rings, joined.view, step.self.nodeId, nodeId) !== "beats"
+  return isRare ? step.timing.rareReportFreshMs : step.timing.reportFreshMs
+}
+
 /** The same, if it is young enough to say how the peer hears others now. */
 export const freshReportOf = (step: Step, joined: Joined, voter: Voter): Report | undefined => {
   const report = reportOf(joined, voter)
-  return report !== undefined && step.nowMs - report.atMs < step.timing.reportFreshMs ? report : undefined
+  return report !== undefined && step.nowMs - report.atMs < freshMs(step, joined, voter.nodeId) ? report : undefined
 }
 
 /**
@@ -53,7 +62,7 @@ export const isHeardLately = (step: Step, joined: Joined, voter: Voter): boolean
   return (
     peer?.incarnation === voter.incarnation &&
     peer.provenDead !== voter.incarnation &&
-    step.nowMs - peer.heardAtMs < step.timing.reportFreshMs
+    step.nowMs - peer.heardAtMs < freshMs(step, joined, voter.nodeId)
   )
 }
 

@@ -11,12 +11,13 @@ import type {
   SplitBrainProbeResponsePayload
 } from "../wire/SplitBrainMessages.ts"
 import { isActing, type Joined, selfMember } from "./ClusterState.ts"
-import { masterByAge, memberOf, votersOf } from "./ClusterView.ts"
+import { masterByAge, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import type { Reach } from "./DecideMergeByReach.ts"
 import * as Mesh from "./Mesh.ts"
 import { freshReportOf } from "./Peers.ts"
 import { isJoint } from "./Settlement.ts"
 import { isHeard } from "./Suspicion.ts"
+import { actsAsSteward, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 
 export interface SplitPart extends Reach {
@@ -30,16 +31,26 @@ const hears = (step: Step, joined: Joined, voter: Voter): boolean =>
   isHeard(step, joined, voter) &&
   (step.state.policy.forks || voter.nodeId === step.self.nodeId || freshReportOf(step, joined, voter) !== undefined)
 
+// On rings only stewards hear everyone; the others rely on the master, if they hear it.
+const relies = (step: Step, joined: Joined): boolean => {
+  if (ringsIn(step.state, joined.view) === undefined || actsAsSteward(step.state, joined)) return false
+  const master = masterByAge(joined.view)
+  return master !== undefined && isHeard(step, joined, toVoter(master))
+}
+
 /** Can this node settle anything with the voters that it hears? */
 export const canReach = (step: Step, joined: Joined): boolean => {
   const unsettledFounding = !joined.settled && joined.view.base.founding !== undefined
   if (unsettledFounding || selfMember(step.state, joined) === undefined) return false
-  return isJoint(step, joined, (voter) => hears(step, joined, voter))
+  return relies(step, joined) || isJoint(step, joined, (voter) => hears(step, joined, voter))
 }
 
-/** Voters that this node hears, 0 unless they can settle something. */
-const reachOf = (step: Step, joined: Joined): number =>
-  canReach(step, joined) ? votersOf(joined.view.members).filter((voter) => hears(step, joined, voter)).length : 0
+/** Voters that this node hears, 0 unless they can settle something; all of them if it relies on its master. */
+const reachOf = (step: Step, joined: Joined): number => {
+  if (!canReach(step, joined)) return 0
+  const voters = votersOf(joined.view.members)
+  return relies(step, joined) ? voters.length : voters.filter((voter) => hears(step, joined, voter)).length
+}
 
 /** This node's part, as it sees it. It names who acts as master, which may not be the oldest. */
 export const partOf = (step: Step, joined: Joined): SplitPart => {

@@ -10,21 +10,34 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import type { Joined } from "./ClusterState.ts"
 import { incarnationOf, memberOf, toVoter, votersOf } from "./ClusterView.ts"
-import { broadcast } from "./Heartbeat.ts"
+import { tellSuspicions } from "./Heartbeat.ts"
 import { freshReportOf, isHeardLately, isProvenDead, peerOf, setPeer } from "./Peers.ts"
+import { mostOf } from "./Quorum.ts"
+import { electorsOf, hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 
 /** The detector's verdict on a node: does it suspect it now? An argument, so that detectors stay swappable. */
 export type Judge = (nodeId: NodeId) => boolean
 
-/** Does this node itself not hear the member any more? */
-const isSilent = (step: Step, joined: Joined, member: MemberInfo, judge: Judge): boolean => {
+/** Does this node itself not hear the member any more, which it should hear as `often`? */
+const isSilent = (
+  step: Step,
+  joined: Joined,
+  member: MemberInfo,
+  judge: Judge,
+  often: "beats" | "reports"
+): boolean => {
   const peer = peerOf(joined, member.nodeId)
   if (peer === undefined) return false
   if (peer.provenDead === incarnationOf(member)) return true
-  const silentMs = step.nowMs - peer.heardAtMs
-  // A process that has never been heard has no history to judge by.
-  if (peer.incarnation !== incarnationOf(member)) return silentMs > step.state.config.maxNoHeartbeatMs
+  const silentMs = step.nowMs - Math.max(peer.heardAtMs, peer.expectedSinceMs)
+  const { maxNoHeartbeatMs } = step.state.config
+  // Reports are too few to learn from: the one that is due is waited for, and then as long as for a first heartbeat.
+  if (often === "reports") return silentMs > step.timing.reportIntervalMs + maxNoHeartbeatMs
+  // A process that has never been heard, or not since it should be, has no history to judge by.
+  if (peer.incarnation !== incarnationOf(member) || peer.heardAtMs < peer.expectedSinceMs) {
+    return silentMs > maxNoHeartbeatMs
+  }
   // The detector may not have been told yet of a heartbeat that has just arrived.
   return silentMs > 0.7 * step.state.config.heartbeatIntervalMs && judge(member.nodeId)
 }
@@ -34,20 +47,32 @@ const replaceSuspected = (step: Step, joined: Joined, suspected: ReadonlyArray<N
     suspected.length === joined.suspected.length && suspected.every((id, index) => id === joined.suspected[index])
   if (same) return
   step.setJoined({ suspected })
-  broadcast(step)
+  tellSuspicions(step, [
+    ...suspected.filter((id) => !joined.suspected.includes(id)),
+    ...joined.suspected.filter((id) => !suspected.includes(id))
+  ])
 }
 
-/** Judges all members by the detector; tells everyone at once when the outcome has changed. */
-export const judgeAll = (step: Step, judge: Judge): void => {
+/**
+ * Judges by the detector all members that this node should hear; tells others at once when the outcome has changed.
+ * `proven` has just been proven dead.
+ */
+export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
   const joined = step.joined
   if (joined === undefined) return
   const stalled = step.nowMs < step.state.holdUntilMs
+  const rings = ringsIn(step.state, joined.view)
   const suspected: Array<NodeId> = []
   for (const member of joined.view.members) {
     if (member.nodeId === step.self.nodeId) continue
     const before = joined.suspected.includes(member.nodeId)
+    const often = hears(rings, joined.view, step.self.nodeId, member.nodeId)
+    if (often === undefined) {
+      if ((before || member.nodeId === proven) && isProvenDead(joined, member)) suspected.push(member.nodeId)
+      continue
+    }
     // After a stall of its own a node accuses nobody anew: it was the one that did not listen.
-    if (stalled ? before || isProvenDead(joined, member) : isSilent(step, joined, member, judge)) {
+    if (stalled ? before || isProvenDead(joined, member) : isSilent(step, joined, member, judge, often)) {
       suspected.push(member.nodeId)
     }
   }
@@ -72,7 +97,7 @@ export const prove = (step: Step, member: MemberInfo, how: string): void => {
   if (joined === undefined || isProvenDead(joined, member) || member.nodeId === step.self.nodeId) return
   setPeer(step, member.nodeId, { provenDead: incarnationOf(member) })
   step.note(`${member.nodeId} is proven dead: ${how}`)
-  judgeAll(step, (nodeId) => joined.suspected.includes(nodeId))
+  judgeAll(step, (nodeId) => joined.suspected.includes(nodeId), member.nodeId)
 }
 
 /** Have `voter` and `member` a bad link, by the word of either? */
@@ -91,9 +116,17 @@ export const isHeard = (step: Step, joined: Joined, voter: Voter): boolean =>
     ? voter.incarnation === step.self.incarnation
     : !joined.suspected.includes(voter.nodeId) && isHeardLately(step, joined, voter)
 
-/** Do enough voters not hear the member for it to be removed or deposed? While unsettled the base is asked. */
+/**
+ * Do enough voters not hear the member for it to be removed or deposed? While unsettled the base is asked. On rings it
+ * takes most of the member's watchers and of the stewards that this node hears: the others cannot know.
+ */
 export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {
   const all = joined.settled ? votersOf(joined.view.members) : joined.view.base.voters
+  const electors = electorsOf(step.state, joined.view, member.nodeId)
+  if (electors !== undefined) {
+    const heard = all.filter((voter) => electors.has(voter.nodeId) && isHeard(step, joined, voter))
+    return mostOf(heard, (voter) => isBadLink(step, joined, voter, member))
+  }
   return step.state.policy.accuse(
     all,
     all.filter((voter) => voter.nodeId !== member.nodeId && isHeard(step, joined, voter)),
@@ -117,7 +150,9 @@ export const doubted = (step: Step, joined: Joined): ReadonlySet<NodeId> => {
 export const isSuspect = (step: Step, joined: Joined, member: MemberInfo): boolean => {
   if (joined.suspected.includes(member.nodeId)) return true
   let bad = 0
+  const electors = electorsOf(step.state, joined.view, member.nodeId)
   for (const voter of votersOf(joined.view.members)) {
+    if (electors?.has(voter.nodeId) === false) continue
     if (voter.nodeId !== step.self.nodeId && isBadLink(step, joined, voter, toVoter(member)) && ++bad >= 2) return true
   }
   return false

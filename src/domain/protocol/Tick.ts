@@ -20,7 +20,7 @@ const beat = (step: Step): void => {
   if (joined === undefined || step.nowMs < joined.nextHeartbeatAtMs) return
   const interval = step.state.config.heartbeatIntervalMs
   step.setJoined({ nextHeartbeatAtMs: Math.max(joined.nextHeartbeatAtMs + interval, step.nowMs + interval / 2) })
-  Heartbeat.broadcast(step)
+  Heartbeat.beat(step)
 }
 
 // One connection per pair: of several the newer member keeps the latest. Not the one that it has dialled: if the

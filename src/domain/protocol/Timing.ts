@@ -9,6 +9,12 @@ export interface Timing {
   readonly tickIntervalMs: number
   /** A report older than this says nothing any more (3500). */
   readonly reportFreshMs: number
+  /**
+   * On rings: between two reports to a steward, and its answers (4000): one lost report and the next must both come
+   * before a suspicion has had its time. Such a report is as long overdue as a heartbeat when it is stale (6500).
+   */
+  readonly reportIntervalMs: number
+  readonly rareReportFreshMs: number
   /** Own stall after which a node neither proposes nor declares (1500), and for how long (2000). */
   readonly stallHoldAfterMs: number
   readonly stallHoldMs: number
@@ -55,6 +61,8 @@ export const timingOf = (config: ClusterConfig): Timing => {
   return {
     tickIntervalMs: Math.max(1, Math.floor(beat / 4)),
     reportFreshMs: 3.5 * beat,
+    reportIntervalMs: 4 * beat,
+    rareReportFreshMs: (4 + 2.5) * beat,
     stallHoldAfterMs: 1.5 * beat,
     stallHoldMs: 2 * beat,
     resendMs: beat / 2,

@@ -4,6 +4,7 @@
  */
 import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import { available, type QuorumPolicy } from "../../domain/protocol/Quorum.ts"
+import type { MonitoringTopology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "./Agreement.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
 import { awaitAgreement, heal } from "./Healing.ts"
@@ -26,6 +27,8 @@ export interface Options {
   readonly profile?: Profile
   /** Who must agree. Default `available`. */
   readonly policy?: QuorumPolicy
+  /** Who watches whom. Default: all-to-all up to 100 members, rings above. */
+  readonly topology?: MonitoringTopology
   /** What differs from `ClusterConfig.defaults`. */
   readonly config?: Partial<ClusterConfig>
   /** Partitions of the table. Default 31. */
@@ -95,6 +98,7 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
   const world: World = new World({
     seed: options.seed * 2 + 1,
     policy,
+    topology: options.topology,
     skewedClocks: true,
     delay: setup.delay,
     codec: options.codec ?? false,

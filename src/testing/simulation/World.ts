@@ -13,6 +13,7 @@ import * as Leaving from "../../domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../domain/protocol/LinkEvents.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import { redialDelayMs } from "../../domain/protocol/Redial.ts"
+import type { MonitoringTopology } from "../../domain/protocol/Topology.ts"
 import type { Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { EventQueue, type Timed } from "./EventQueue.ts"
@@ -27,6 +28,7 @@ import { Violation } from "./Violation.ts"
 export interface WorldOptions {
   readonly seed: number
   readonly policy: QuorumPolicy
+  readonly topology?: MonitoringTopology | undefined
   /** Clocks with random origins that run up to half a percent fast or slow. */
   readonly skewedClocks: boolean
   readonly delay: DelayRange
@@ -152,7 +154,7 @@ export class World {
     const residence = this.residences.at(host)
     if (residence === undefined) throw new RangeError(`nothing lives at ${host}`)
     if (this.processes.get(host)?.isAlive === true) return
-    const { policy, skewedClocks, tamper, transcript } = this.options
+    const { policy, skewedClocks, tamper, topology, transcript } = this.options
     const { config, node, nodeId, port, seeds } = residence
     const clock = skewedClocks
       ? { offsetMs: Math.floor(this.random.between(0, 1e6)), rate: this.random.between(0.995, 1.005) }
@@ -164,6 +166,7 @@ export class World {
         config: { ...ClusterConfig.defaults, seedAddresses: this.residences.addressesOf(seeds), ...config },
         node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
         policy,
+        ...(topology === undefined ? {} : { topology }),
         incarnation: number * 1000,
         nowMs: clock.offsetMs + this.nowMs * clock.rate
       },
