@@ -115,6 +115,7 @@ export type { ClusterState } from "./domain/protocol/ClusterState.ts"
 export type { ClusterCommand, StopReason } from "./domain/protocol/ClusterCommand.ts"
 export type { Transition } from "./domain/protocol/Transition.ts"
 export { available, majority, type QuorumPolicy, staticQuorum } from "./domain/protocol/Quorum.ts"
+export { allToAll, rings, type RingsOptions, type Topology } from "./domain/protocol/Topology.ts"
 
 // ---- services -----------------------------------------------------------------------------------
 export { ClusterService } from "./services/ClusterService.ts"
@@ -125,6 +126,7 @@ export { FailureDetector } from "./services/FailureDetector.ts"
 export { ClusterChannelReceivers, ClusterChannels } from "./services/ClusterChannels.ts"
 export { ClusterDriver } from "./services/ClusterDriver.ts"
 export { AssignmentPlanner } from "./services/AssignmentPlanner.ts"
+export { MonitoringTopology } from "./services/MonitoringTopology.ts"
 export { SplitBrainPolicy } from "./services/SplitBrainPolicy.ts"
 export { type TransportEvent, Transport } from "./services/Transport.ts"
 export {

@@ -3,7 +3,7 @@ import { isatty } from "node:tty"
 import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
-import { allToAll, defaultWatchers, type MonitoringTopology, rings } from "../domain/protocol/Topology.ts"
+import { allToAll, defaultWatchers, type Topology, rings } from "../domain/protocol/Topology.ts"
 import { Simulation } from "../testing.ts"
 import { CommandFailed } from "./Failure.ts"
 import { failureLines, progressLine, summaryLines } from "./simulate/Display.ts"
@@ -22,7 +22,7 @@ interface NamedPolicy {
 /** A topology and how it is written. */
 interface NamedTopology {
   readonly text: string
-  readonly topology: MonitoringTopology
+  readonly topology: Topology
 }
 
 const policyOf = (text: string): Option.Option<NamedPolicy> => {

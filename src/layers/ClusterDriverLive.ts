@@ -18,6 +18,7 @@ import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
 import { ClusterChannels } from "../services/ClusterChannels.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
 import { FailureDetector } from "../services/FailureDetector.ts"
+import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import { type CloseCause, type ConnectionId, Transport, type TransportEvent } from "../services/Transport.ts"
 import * as IgnoredInput from "./driver/IgnoredInput.ts"
@@ -92,6 +93,7 @@ export const layer = (
           config: options.config,
           node,
           policy: yield* SplitBrainPolicy,
+          topology: yield* MonitoringTopology,
           planner: (yield* AssignmentPlanner).plan,
           incarnation: yield* freshIncarnation,
           nowMs: monotonicMs(clock)

@@ -6,8 +6,10 @@ import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
 import { available, type QuorumPolicy } from "../domain/protocol/Quorum.ts"
+import { defaultTopology, type Topology } from "../domain/protocol/Topology.ts"
 import type { JoinFailed } from "../services/ClusterErrors.ts"
 import type { FailureDetector } from "../services/FailureDetector.ts"
+import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import { Transport } from "../services/Transport.ts"
 import type { TransportLimits } from "../services/TransportLimits.ts"
@@ -21,6 +23,8 @@ export interface NodeClusterOptions extends Cluster.ClusterOptions {
   readonly limits?: Partial<TransportLimits>
   /** Who must agree, the same on all nodes of a cluster. Default `available`. */
   readonly policy?: QuorumPolicy
+  /** Who watches whom, the same on all nodes of a cluster. Default all-to-all up to 100 members, rings above. */
+  readonly topology?: Topology
 }
 
 // With port 0 the system chooses one, and that is what others are told.
@@ -45,7 +49,8 @@ const parts = (options: NodeClusterOptions) =>
     ),
     Layer.provideMerge(PhiAccrualFailureDetector.layerFor(options.config)),
     Layer.provide(AssignmentPlanner.layerMinimalMovement),
-    Layer.provide(Layer.succeed(SplitBrainPolicy, options.policy ?? available))
+    Layer.provide(Layer.succeed(SplitBrainPolicy, options.policy ?? available)),
+    Layer.provide(Layer.succeed(MonitoringTopology, options.topology ?? defaultTopology))
   )
 
 /** The node with every part as it ships. */

@@ -39,7 +39,22 @@ describe("squadron simulate", () => {
     })
   )
 
+  it.live("runs on rings, and without the flag as with all of five", () =>
+    Effect.gen(function* () {
+      const seven = ["--nodes", "7", "--seeds", "2", "--json"]
+      const [all, plain, ring] = yield* Effect.all([
+        run(...seven, "--topology", "all"),
+        run(...seven),
+        run(...seven, "--topology", "rings:3")
+      ])
+      const hashes = [all, plain, ring].map(({ out }) => decode(out.at(-1)).traceHash)
+      assert.strictEqual(hashes[0], hashes[1])
+      assert.notStrictEqual(hashes[2], hashes[0])
+    })
+  )
+
   it.live.each([
+    { args: ["--topology", "rings:2"], said: /--topology.*rings:2.*3…64/ },
     { args: ["--nodes", "0"], said: /--nodes: "0".*1…1000/ },
     { args: ["--seeds", "x"], said: /--seeds: "x"/ },
     { args: ["--profile", "storm"], said: /--profile.*storm.*chaos/ },

@@ -6,11 +6,13 @@ import * as TransportMemory from "../../src/layers/TransportMemory.ts"
 import {
   AssignmentPlanner,
   ClusterConfig,
+  ClusterDriver,
   ClusterPartitionService,
   ClusterService,
   FailureDetector,
   MembershipService,
   MigrationService,
+  MonitoringTopology,
   NodeConfig,
   SplitBrainPolicy,
   Transport
@@ -18,6 +20,13 @@ import {
 import * as TestCluster from "../../src/testing/TestCluster.ts"
 
 import { everyTick, inVirtualTime, until, whileTimePasses } from "./InVirtualTime.ts"
+
+/** The topology of a node that is given this layer. */
+const topologyWith = (layer: Layer.Layer<never>) =>
+  Effect.provide(
+    Effect.flatMap(ClusterDriver, ({ state }) => Effect.map(state, ({ topology }) => topology.name)),
+    TestCluster.layer().pipe(Layer.provide(layer))
+  )
 
 describe("any one layer can be swapped", () => {
   const config = ClusterConfig.defaults
@@ -113,6 +122,16 @@ describe("any one layer can be swapped", () => {
           Layer.provide([transport, FailureDetector.layerTrusting, AssignmentPlanner.layerMinimalMovement, impossible])
         )
         assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Layer.build(node1), "20 seconds")))
+      })
+    )
+  )
+
+  it.effect("topology: the one that a layer gives, or rings above 100 members", () =>
+    whileTimePasses(
+      Effect.gen(function* () {
+        assert.strictEqual(yield* topologyWith(MonitoringTopology.layerRings({ k: 5, above: 0 })), "rings:5")
+        assert.strictEqual(yield* topologyWith(MonitoringTopology.layerAllToAll), "all")
+        assert.strictEqual(yield* topologyWith(Layer.empty), "rings:8 above 100")
       })
     )
   )

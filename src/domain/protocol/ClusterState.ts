@@ -15,7 +15,7 @@ import { emptyMesh, type MeshState } from "./MeshState.ts"
 import type { PersistentMap } from "./PersistentMap.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
 import { type Timing, timingOf } from "./Timing.ts"
-import { defaultTopology, type MonitoringTopology } from "./Topology.ts"
+import { defaultTopology, type Topology } from "./Topology.ts"
 import { termOf } from "./Version.ts"
 
 /** Places partitions on members. */
@@ -177,7 +177,7 @@ export interface ClusterState {
   readonly config: ClusterConfig
   readonly timing: Timing
   readonly policy: QuorumPolicy
-  readonly topology: MonitoringTopology
+  readonly topology: Topology
   readonly planner: Planner
   readonly clock: AwakeClock.AwakeClock
   readonly mesh: MeshState
@@ -198,7 +198,7 @@ export interface ClusterStateOptions {
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
   /** Who watches whom, the same on all nodes; default all-to-all up to 100 members and rings above. */
-  readonly topology?: MonitoringTopology
+  readonly topology?: Topology
   /** How the acting master places partitions; default `planAssignment`. */
   readonly planner?: Planner
   /** Never used before under this node id. */

@@ -15,14 +15,14 @@ import type { ClusterState, Joined } from "./ClusterState.ts"
 import { type ClusterView, votersOf } from "./ClusterView.ts"
 import { type Rings, ringsOf } from "./Rings.ts"
 
-export interface MonitoringTopology {
+export interface Topology {
   readonly name: string
   /** The rings of these members; `undefined`: everyone watches everyone. */
   readonly ringsOf: (members: ReadonlyArray<MemberInfo>) => Rings | undefined
 }
 
 /** Everyone beats to everyone, as in the original. */
-export const allToAll: MonitoringTopology = { name: "all", ringsOf: () => undefined }
+export const allToAll: Topology = { name: "all", ringsOf: () => undefined }
 
 /** The most members that beat to each other all-to-all by default. */
 export const defaultAllToAllUpTo = 100
@@ -44,7 +44,7 @@ export interface RingsOptions {
  *
  * Throws a RangeError for options out of range.
  */
-export const rings = ({ above = defaultAllToAllUpTo, k = defaultWatchers }: RingsOptions = {}): MonitoringTopology => {
+export const rings = ({ above = defaultAllToAllUpTo, k = defaultWatchers }: RingsOptions = {}): Topology => {
   if (!Number.isSafeInteger(k) || k < 3 || k > 64) throw new RangeError(`rings: k is ${k}, not 3…64`)
   if (!Number.isSafeInteger(above) || above < 0)
     throw new RangeError(`rings: above is ${above}, no whole number from 0`)
@@ -75,7 +75,7 @@ export const rings = ({ above = defaultAllToAllUpTo, k = defaultWatchers }: Ring
 }
 
 /** All-to-all up to 100 members, rings above. */
-export const defaultTopology: MonitoringTopology = rings()
+export const defaultTopology: Topology = rings()
 
 // ---- what a node makes of it --------------------------------------------------------------------
 

@@ -31,12 +31,13 @@ export class Contacts {
     return this.byListener.get(listener.number)?.get(speaker.number)
   }
 
-  /** The listener may still count on the speaker. */
-  isRecent(listener: Process, speaker: Process, nowMs: number): boolean {
+  /** The listener may still count on the speaker, who speaks after `more` intervals than one. */
+  isRecent(listener: Process, speaker: Process, nowMs: number, more = 0): boolean {
     const known = this.get(listener, speaker)
-    return known !== undefined && nowMs - known.lastMs <= recentIntervals * intervalMs(listener)
+    return known !== undefined && nowMs - known.lastMs <= (recentIntervals + more) * intervalMs(listener)
   }
-  private isLong(listener: Process, speaker: Process, nowMs: number): boolean {
+  /** The listener has heard the speaker without a gap for long. */
+  isLong(listener: Process, speaker: Process, nowMs: number): boolean {
     const known = this.get(listener, speaker)
     return (
       known !== undefined &&

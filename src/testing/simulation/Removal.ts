@@ -1,8 +1,10 @@
 /**
  * No process is declared dead by a master while more than half of the voters from which that master hears have
- * been in contact with it, both ways, for the last six heartbeat intervals.
+ * been in contact with it, both ways, for the last six heartbeat intervals. On rings those voters are its watchers
+ * and the stewards, and it is enough that a watcher hears it: contact in the other direction is rare there.
  */
 import { type ClusterView, incarnationOf, isVoter } from "../../domain/protocol/ClusterView.ts"
+import { electorsOf } from "../../domain/protocol/Topology.ts"
 import type { Contacts } from "./Contacts.ts"
 import type { Process } from "./Process.ts"
 import { Violation } from "./Violation.ts"
@@ -18,6 +20,10 @@ export interface Witnesses {
   readonly contacts: Contacts
 }
 
+// Reports come that much less often than heartbeats.
+const rareIntervals = ({ state }: Process): number =>
+  state.timing.reportIntervalMs / state.config.heartbeatIntervalMs - 1
+
 const checkDead = (
   { contacts, living, nowMs }: Witnesses,
   master: Process,
@@ -26,14 +32,21 @@ const checkDead = (
 ): void => {
   const process = living.find((other) => other.name === dead)
   if (process === undefined || process.isFrozen || !isIn(parent, process)) return
+  const electors = electorsOf(master.state, parent, process.id)
   const voters = new Set(parent.members.filter(isVoter).map((member) => `${member.nodeId}@${incarnationOf(member)}`))
   const heard = living.filter(
     (other) =>
       other === master ||
-      (other !== process && isIn(parent, other) && voters.has(other.name) && contacts.isRecent(master, other, nowMs))
+      (other !== process &&
+        isIn(parent, other) &&
+        voters.has(other.name) &&
+        electors?.has(other.id) !== false &&
+        contacts.isRecent(master, other, nowMs, electors === undefined ? 0 : rareIntervals(master)))
   )
-  const witnesses = heard.filter(
-    (other) => contacts.isMutual(process, other, nowMs) && (other === master || contacts.isMutual(master, other, nowMs))
+  const witnesses = heard.filter((other) =>
+    electors === undefined
+      ? contacts.isMutual(process, other, nowMs) && (other === master || contacts.isMutual(master, other, nowMs))
+      : contacts.isLong(other, process, nowMs)
   )
   if (2 * witnesses.length > heard.length) {
     throw new Violation(

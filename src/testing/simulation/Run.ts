@@ -4,7 +4,7 @@
  */
 import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import { available, type QuorumPolicy } from "../../domain/protocol/Quorum.ts"
-import type { MonitoringTopology } from "../../domain/protocol/Topology.ts"
+import type { Topology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "./Agreement.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
 import { awaitAgreement, heal } from "./Healing.ts"
@@ -28,7 +28,7 @@ export interface Options {
   /** Who must agree. Default `available`. */
   readonly policy?: QuorumPolicy
   /** Who watches whom. Default: all-to-all up to 100 members, rings above. */
-  readonly topology?: MonitoringTopology
+  readonly topology?: Topology
   /** What differs from `ClusterConfig.defaults`. */
   readonly config?: Partial<ClusterConfig>
   /** Partitions of the table. Default 31. */

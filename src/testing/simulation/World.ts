@@ -13,7 +13,7 @@ import * as Leaving from "../../domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../domain/protocol/LinkEvents.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import { redialDelayMs } from "../../domain/protocol/Redial.ts"
-import type { MonitoringTopology } from "../../domain/protocol/Topology.ts"
+import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { EventQueue, type Timed } from "./EventQueue.ts"
@@ -28,7 +28,7 @@ import { Violation } from "./Violation.ts"
 export interface WorldOptions {
   readonly seed: number
   readonly policy: QuorumPolicy
-  readonly topology?: MonitoringTopology | undefined
+  readonly topology?: Topology | undefined
   /** Clocks with random origins that run up to half a percent fast or slow. */
   readonly skewedClocks: boolean
   readonly delay: DelayRange

@@ -12,6 +12,7 @@ import * as Inbound from "../../../src/domain/protocol/Inbound.ts"
 import * as Leaving from "../../../src/domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../../src/domain/protocol/LinkEvents.ts"
 import { available, type QuorumPolicy } from "../../../src/domain/protocol/Quorum.ts"
+import { defaultTopology, type Topology } from "../../../src/domain/protocol/Topology.ts"
 import { tick } from "../../../src/domain/protocol/Tick.ts"
 import { type Step, transition } from "../../../src/domain/protocol/Transition.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
@@ -24,6 +25,7 @@ export interface TranscriptOptions {
   readonly config?: Partial<ClusterConfig>
   readonly node?: Partial<NodeConfig>
   readonly policy?: QuorumPolicy
+  readonly topology?: Topology
 }
 
 export class Transcript {
@@ -47,7 +49,8 @@ export class Transcript {
       ...options.node
     })
     const incarnation = (port - 9000) * 1000
-    this.state = initial({ config, node, policy: options.policy ?? available, incarnation, nowMs: 0 }, addressOf(id))
+    const { policy = available, topology = defaultTopology } = options
+    this.state = initial({ config, node, policy, topology, incarnation, nowMs: 0 }, addressOf(id))
     this.last = Render.state(this.state)
   }
 
