@@ -21,6 +21,7 @@ import { FailureDetector } from "../services/FailureDetector.ts"
 import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import { type CloseCause, type ConnectionId, Transport, type TransportEvent } from "../services/Transport.ts"
+import { CommitObserver } from "./driver/CommitObserver.ts"
 import * as IgnoredInput from "./driver/IgnoredInput.ts"
 import * as Interpreter from "./driver/Interpreter.ts"
 
@@ -87,6 +88,7 @@ export const layer = (
       const clock = yield* Clock.Clock
       const transport = yield* Transport
       const detector = yield* FailureDetector
+      const observe = yield* CommitObserver
       const { node } = options
       let state: ClusterState = initial(
         {
@@ -106,9 +108,14 @@ export const layer = (
       const commit = <A>(change: Transition<A>): Effect.Effect<A> =>
         Effect.uninterruptible(
           Effect.suspend(() => {
-            const [next, answer, commands] = change(state, monotonicMs(clock))
+            const before = state
+            const [next, answer, commands] = change(before, monotonicMs(clock))
             state = next
-            return commands.length === 0 ? Effect.succeed(answer) : Effect.as(Queue.offer(outbox, commands), answer)
+            observe?.(before, next, commands.length)
+            // In the same turn: a fiber may be made to wait between any two steps, and the next commit comes first.
+            return commands.length === 0 || Queue.offerUnsafe(outbox, commands)
+              ? Effect.succeed(answer)
+              : Effect.as(Queue.offer(outbox, commands), answer)
           })
         )
 

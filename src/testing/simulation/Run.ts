@@ -70,23 +70,23 @@ export interface Outcome {
 }
 
 /** Who is there, and how it begins. */
-const setupOf = ({ config, nodes = 5, partitionCount, profile = "chaos", seed }: Options): Setup => {
+export const setupOf = ({ config, nodes = 5, partitionCount, profile = "chaos", seed }: Options): Setup => {
   const drawn = drawSetup(profile, random(seed * 2 + 2), nodes)
   const count = partitionCount ?? drawn.node.partitionCount ?? 31
   return { ...drawn, config: { ...drawn.config, ...config }, node: { ...drawn.node, partitionCount: count } }
 }
 
 /** The faults that are given, or those that are drawn. Throws a RangeError for a number of nodes outside 1…1000. */
-const scheduleOf = ({ faults, nodes = 5, profile = "chaos", seed, virtualMs = 40_000 }: Options) => {
+export const scheduleOf = ({ faults, nodes = 5, profile = "chaos", seed, virtualMs = 40_000 }: Options) => {
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 1000) throw new RangeError(`nodes is ${nodes}, not 1…1000`)
   return faults ?? drawFaults(profile, random(seed * 2), nodeNames(nodes), virtualMs)
 }
 
 /** What ended a run: the rule that was broken, or a defect of a transition: the seed is what is needed to find it. */
-const describeEnd = (error: unknown): string =>
+export const describeEnd = (error: unknown): string =>
   error instanceof Violation ? error.message : `defect: ${error instanceof Error ? error.stack : String(error)}`
 
-const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKind, number>> => {
+export const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKind, number>> => {
   const counts: Partial<Record<FaultKind, number>> = {}
   for (const { _tag } of faults) counts[_tag] = (counts[_tag] ?? 0) + 1
   return counts
@@ -134,7 +134,7 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
     lineages,
     faults: countKinds(schedule),
     schedule,
-    traceHash: world.traceHash,
+    traceHash: world.trace.value,
     transcript: transcript?.text ?? []
   }
 }

@@ -23,7 +23,7 @@ export interface Shrunk<A extends Shortenable = Outcome> {
  * groups, at last one by one until none can be dropped (delta debugging: Zeller and Hildebrandt, "Simplifying and
  * Isolating Failure-Inducing Input", 2002). Any violation counts. At most `maxShrinkRuns` runs.
  */
-const shrinkWith = <A extends Shortenable>(first: A, run: (faults: ReadonlyArray<Fault>) => A): Shrunk<A> => {
+export const shrinkWith = <A extends Shortenable>(first: A, run: (faults: ReadonlyArray<Fault>) => A): Shrunk<A> => {
   let outcome = first
   let runs = 0
   let size = Math.ceil(outcome.schedule.length / 2)

@@ -22,6 +22,7 @@ import { older, withUnknownField } from "./OlderRelease.ts"
 import { Process, type Tamper } from "./Process.ts"
 import { type Random, random } from "./Random.ts"
 import { Residences } from "./Residence.ts"
+import { TraceHash } from "./TraceHash.ts"
 import { describeMessage, Transcript } from "./Transcript.ts"
 import { Violation } from "./Violation.ts"
 
@@ -59,7 +60,7 @@ type Event = Timed &
   )
 
 /** The wall clock at the start of every run, milliseconds since 1970. */
-const epochMs = 1_750_000_000_000
+export const epochMs = 1_750_000_000_000
 
 // What a step was, for the trace.
 const stepKind = { tick: 0, accepted: 1, dialled: 2, dialFailed: 3, closed: 4, received: 5, asked: 6 } as const
@@ -76,7 +77,7 @@ export class World {
   /** Looks at every step, after the observer; for faults that wait for something. */
   readonly watchers = new Set<(process: Process, before: ClusterState) => void>()
   /** Of every step: when, whose, of which kind, with what outcome. */
-  traceHash = 0
+  readonly trace = new TraceHash()
   steps = 0
   /** From now on nothing goes wrong, and what lies in wait does nothing any more. */
   isHealed = false
@@ -228,21 +229,14 @@ export class World {
   }
   private finish(process: Process, kind: number, before: ClusterState, commands: ReadonlyArray<ClusterCommand>): void {
     this.steps++
-    this.mix(Math.round(this.nowMs * 1000))
-    this.mix(process.number * 8 + kind)
-    this.mix(process.joined?.view.version ?? 0)
-    this.mix(commands.length)
+    this.trace.mix(Math.round(this.nowMs * 1000))
+    this.trace.mix(process.number * 8 + kind)
+    this.trace.mix(process.joined?.view.version ?? 0)
+    this.trace.mix(commands.length)
     this.options.observe(process, before)
     for (const watch of this.watchers) watch(process, before)
     for (const command of commands) if (process.isAlive) this.execute(process, command)
   }
-  // Both halves of a number count.
-  private mix(value: number): void {
-    const high = Math.floor(value / 2 ** 32)
-    this.traceHash = Math.imul(this.traceHash ^ (value | 0), 0x01000193) ^ Math.imul(high + 1, 0x85ebca6b)
-    this.traceHash = Math.imul(this.traceHash ^ (this.traceHash >>> 15), 0x2c1b3c6d) >>> 0
-  }
-
   private execute(process: Process, command: ClusterCommand): void {
     this.options.executes?.(process, command)
     switch (command._tag) {

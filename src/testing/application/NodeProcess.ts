@@ -1,0 +1,185 @@
+/** A process of the virtual world that runs a node with all its layers, and a user's program on it. */
+import {
+  Cause,
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  type Fiber,
+  Layer,
+  Logger,
+  Option,
+  Random,
+  Scheduler,
+  type Scope
+} from "effect"
+import { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
+import { MembersView } from "../../domain/model/MembersView.ts"
+import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
+import { hashToPartition } from "../../domain/placement/HashToPartition.ts"
+import { initial } from "../../domain/protocol/ClusterState.ts"
+import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
+import * as Cluster from "../../layers/Cluster.ts"
+import { CommitObserver, type Observe } from "../../layers/driver/CommitObserver.ts"
+import { PhiAccrualFailureDetector } from "../../layers/PhiAccrualFailureDetector.ts"
+import { AssignmentPlanner } from "../../services/AssignmentPlanner.ts"
+import { JoinFailed } from "../../services/ClusterErrors.ts"
+import { ClusterService } from "../../services/ClusterService.ts"
+import { SplitBrainPolicy } from "../../services/SplitBrainPolicy.ts"
+import { Process, type ProcessClock } from "../simulation/Process.ts"
+import * as Seeded from "../simulation/Random.ts"
+import type { TestServices } from "../TestCluster.ts"
+import type { NodeStart, SimulatedNode } from "./Scenario.ts"
+import { SimulatedTransport, type Wire } from "./TransportSimulated.ts"
+import type { Turns } from "./Turns.ts"
+import * as VirtualClock from "./VirtualClock.ts"
+
+export interface NodeProcessOptions {
+  readonly host: string
+  readonly address: string
+  readonly number: number
+  readonly start: number
+  readonly clock: ProcessClock
+  readonly config: ClusterConfig
+  readonly node: NodeConfig
+  readonly policy: QuorumPolicy
+}
+
+/** What a process needs of the world around it. */
+export interface Surroundings {
+  readonly turns: Turns
+  readonly nowMs: () => number
+  readonly wallMs: () => number
+  readonly later: (delayMs: number, run: () => void) => void
+  readonly wireOf: (process: NodeProcess) => Wire
+  /** Of everything that the process draws. */
+  readonly seed: number
+  readonly log: (process: NodeProcess, text: string) => void
+  readonly observe: (process: NodeProcess, ...seen: Parameters<Observe>) => void
+  readonly program: (node: NodeStart) => Effect.Effect<unknown, unknown, TestServices | Scope.Scope>
+  /** Why the process has ended: it left or gave up, or else what broke. */
+  readonly ended: (process: NodeProcess, how: Ended) => void
+}
+
+export type Ended = { readonly _tag: "Gone"; readonly why: string } | { readonly _tag: "Broken"; readonly why: string }
+
+/** What of a log entry a person wants to read in one line. */
+const textOf = ({ cause, logLevel, message }: Logger.Options<unknown>): string => {
+  const parts = (Array.isArray(message) ? message : [message]).map((part: unknown) =>
+    typeof part === "string" ? part : JSON.stringify(part)
+  )
+  const level = logLevel === "Info" ? "" : `${logLevel.toUpperCase()} `
+  return `${level}${parts.join(" ")}${cause.reasons.length === 0 ? "" : ` ${Cause.pretty(cause)}`}`
+}
+
+const endedBy = (exit: Exit.Exit<unknown, unknown>): Ended => {
+  if (Exit.isSuccess(exit)) return { _tag: "Gone", why: "it has left" }
+  if (Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Gone", why: "it was asked to end" }
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error instanceof JoinFailed
+    ? { _tag: "Gone", why: error.message }
+    : { _tag: "Broken", why: Cause.pretty(exit.cause) }
+}
+
+export class NodeProcess extends Process implements SimulatedNode {
+  readonly start: number
+  readonly transport: SimulatedTransport
+  isRunning = false
+  /** Its program has completed. */
+  isComplete = false
+  private readonly around: Surroundings
+  private readonly options: NodeProcessOptions
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+
+  constructor(options: NodeProcessOptions, around: Surroundings) {
+    const { config, node, policy } = options
+    // Until the driver's first commit: then it is the driver's.
+    const state = initial({ config, node, policy, incarnation: 0, nowMs: 0 }, options.address)
+    super({ ...options, state, tamper: undefined })
+    this.options = options
+    this.around = around
+    this.start = options.start
+    this.transport = new SimulatedTransport(options.address, around.wireOf(this))
+  }
+
+  // ---- as a check sees it -------------------------------------------------------------------------------
+
+  get nodeId(): string {
+    return this.state.self.nodeId
+  }
+  get isMaster(): boolean {
+    return this.isActing
+  }
+  get members(): ReadonlyArray<string> {
+    const view = this.joined?.view
+    return view === undefined ? [] : MembersView.activeMembers(view).map((member) => member.nodeId)
+  }
+  readonly ownerOf = (key: string): string | undefined =>
+    this.joined?.table.rows[hashToPartition(key, this.state.node.partitionCount)]?.owner
+
+  // ---- running ------------------------------------------------------------------------------------------
+
+  private get references(): Context.Context<never> {
+    const { around } = this
+    const draws = Seeded.random(around.seed)
+    const clock = VirtualClock.make(this, this.options.clock, {
+      nowMs: around.nowMs,
+      wallMs: around.wallMs,
+      later: around.later,
+      turn: (run) => around.turns.add(this, run)
+    })
+    const logger = Logger.make((entry) => around.log(this, textOf(entry)))
+    const observe: Observe = (...seen) => around.observe(this, ...seen)
+    return Context.empty().pipe(
+      Context.add(Scheduler.Scheduler, around.turns.schedulerOf(this)),
+      Context.add(Clock.Clock, clock),
+      Context.add(Random.Random, {
+        nextDoubleUnsafe: draws.next,
+        nextIntUnsafe: () => draws.below(2 ** 32) - 2 ** 31
+      }),
+      Context.add(Logger.CurrentLoggers, new Set([logger])),
+      Context.add(CommitObserver, observe)
+    )
+  }
+
+  private get layer(): Layer.Layer<TestServices, unknown> {
+    const { config, node, policy } = this.options
+    return Cluster.layer({ config, node }).pipe(
+      Layer.provideMerge(this.transport.layer),
+      Layer.provideMerge(PhiAccrualFailureDetector.layerFor(config)),
+      Layer.provide(AssignmentPlanner.layerMinimalMovement),
+      Layer.provide(Layer.succeed(SplitBrainPolicy, policy))
+    )
+  }
+
+  // As a program's main: joins, runs, and ends when the node stops by itself.
+  private get main(): Effect.Effect<unknown, unknown> {
+    const { layer, nodeId, start } = this
+    const begins = Effect.sync(() => {
+      this.isRunning = true
+    })
+    const completes = Effect.sync(() => {
+      this.isComplete = true
+    })
+    return Effect.gen({ self: this }, function* () {
+      const services = yield* Layer.build(layer)
+      const program = begins.pipe(
+        Effect.andThen(Effect.scoped(this.around.program({ nodeId, start }))),
+        Effect.andThen(completes),
+        Effect.andThen(Effect.never),
+        Effect.provideContext(services)
+      )
+      yield* Effect.raceFirst(program, Context.get(services, ClusterService).stopped)
+    }).pipe(Effect.scoped)
+  }
+
+  begin(): void {
+    const fiber = Effect.runForkWith(this.references)(this.main)
+    fiber.addObserver((exit) => this.around.ended(this, endedBy(exit)))
+    this.fiber = fiber
+  }
+  /** As by a signal: the program is interrupted, its finalizers run, and the node leaves. */
+  interrupt(): void {
+    this.whenAwake(() => this.around.turns.add(this, () => this.fiber?.interruptUnsafe()))
+  }
+}
