@@ -1,5 +1,6 @@
 /** `effect-squadron/testing`: clusters without sockets, for specs. */
 export * as Simulation from "./testing/Simulation.ts"
+export * as SimulatedCluster from "./testing/SimulatedCluster.ts"
 export * as TestCluster from "./testing/TestCluster.ts"
 export * as TransportMemory from "./layers/TransportMemory.ts"
 export * as Exploration from "./testing/Exploration.ts"

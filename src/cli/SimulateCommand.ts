@@ -6,7 +6,7 @@ import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/
 import { allToAll, defaultWatchers, type Topology, rings } from "../domain/protocol/Topology.ts"
 import { Simulation } from "../testing.ts"
 import { CommandFailed } from "./Failure.ts"
-import { failureLines, progressLine, summaryLines } from "./simulate/Display.ts"
+import { progressLine, summaryLines } from "./simulate/Display.ts"
 
 /** Real milliseconds between two progress lines. */
 const showEveryMs = 200
@@ -134,7 +134,7 @@ export const simulate = Command.make(
         ...Option.match(topology, { onNone: () => [], onSome: ({ text }) => [`--topology ${text}`] }),
         ...(codec ? ["--codec"] : [])
       ].join(" ")
-      yield* print(failureLines(failed, shrunk, replay).join("\n"))
+      yield* print(Simulation.failureLines(failed, shrunk, replay).join("\n"))
     } else if (isReplay) {
       yield* print(Simulation.run({ ...options, transcript: true }).transcript.join("\n"))
     }

@@ -5,9 +5,10 @@
  *
  * **When to use.** To try a configuration, a policy or a change of the protocol against many schedules of
  * faults: `Simulation.run({ seed: 7, nodes: 25, profile: "chaos" })`. For a program that uses a cluster see
- * `TestCluster`.
+ * `SimulatedCluster`.
  */
 export { campaign, type Progress, Report, reportOf, toJson } from "./simulation/Campaign.ts"
+export { failureLines } from "./simulation/Failure.ts"
 export { Fault, type FaultKind, describeFault } from "./simulation/Fault.ts"
 export { Profile } from "./simulation/Profile.ts"
 export { agreementLimitMs } from "./simulation/Healing.ts"

@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { TestConsole } from "effect/testing"
 import { main } from "../../src/cli/Main.ts"
-import { failureLines } from "../../src/cli/simulate/Display.ts"
 import { Simulation } from "../../src/testing.ts"
 
 const run = (...args: ReadonlyArray<string>) =>
@@ -79,9 +78,9 @@ describe("a failure", () => {
         after.phase._tag === "Joined" && before.phase._tag === "Fresh" ? { ...after, phase: before.phase } : after
     } satisfies Simulation.Options
     const failed = Simulation.run(options)
-    const text = failureLines(failed, Simulation.shrink(options), "squadron simulate --seed 3").join("\n")
+    const text = Simulation.failureLines(failed, Simulation.shrink(options), "squadron simulate --seed 3").join("\n")
     assert.match(text, /^seed 3 FAILED: no agreement/)
-    assert.match(text, /0 of its \d+ faults are enough/)
+    assert.match(text, /none of its \d+ faults is needed/)
     assert.match(text, /VIOLATION[^]*replay: squadron simulate --seed 3/)
   })
 })

@@ -19,21 +19,3 @@ export const summaryLines = (report: Simulation.Report, elapsedMs: number): Read
     `faults: ${faults.length === 0 ? "none" : faults.map(([kind, count]) => `${kind} ${count}`).join(", ")}`
   ]
 }
-
-/** The first failure: what broke, by which faults, how it went, and how to see it again. */
-export const failureLines = (
-  failed: Simulation.Outcome,
-  { outcome, runs }: Simulation.Shrunk,
-  replay: string
-): ReadonlyArray<string> => [
-  `seed ${failed.seed} FAILED: ${failed.violation ?? ""}`,
-  "",
-  `${outcome.schedule.length} of its ${failed.schedule.length} faults are enough (${runs} runs): ${outcome.violation ?? ""}`,
-  ...outcome.schedule.map((fault) => `  ${Simulation.describeFault(fault)}`),
-  "",
-  "what happened with these:",
-  ...outcome.transcript.map((line) => `  ${line}`),
-  "",
-  `replay: ${replay}`,
-  ""
-]

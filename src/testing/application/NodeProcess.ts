@@ -89,6 +89,7 @@ export class NodeProcess extends Process implements SimulatedNode {
   isComplete = false
   private readonly around: Surroundings
   private readonly options: NodeProcessOptions
+  private readonly sleeps = { count: 0 }
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
 
   constructor(options: NodeProcessOptions, around: Surroundings) {
@@ -100,6 +101,15 @@ export class NodeProcess extends Process implements SimulatedNode {
     this.around = around
     this.start = options.start
     this.transport = new SimulatedTransport(options.address, around.wireOf(this))
+  }
+
+  /** For a person: node and start, such as `n2#1`. */
+  get title(): string {
+    return `${this.nodeId}#${this.start}`
+  }
+  /** Some fiber of the program waits for a time. */
+  get isAsleep(): boolean {
+    return this.sleeps.count > 0
   }
 
   // ---- as a check sees it -------------------------------------------------------------------------------
@@ -119,20 +129,20 @@ export class NodeProcess extends Process implements SimulatedNode {
 
   // ---- running ------------------------------------------------------------------------------------------
 
+  private clockOf(sleeps: VirtualClock.Sleeps): Clock.Clock {
+    const { later, nowMs, turns, wallMs } = this.around
+    const turn = (run: () => void) => turns.add(this, run)
+    return VirtualClock.make(this, this.options.clock, { nowMs, wallMs, later, turn }, sleeps)
+  }
+
   private get references(): Context.Context<never> {
     const { around } = this
     const draws = Seeded.random(around.seed)
-    const clock = VirtualClock.make(this, this.options.clock, {
-      nowMs: around.nowMs,
-      wallMs: around.wallMs,
-      later: around.later,
-      turn: (run) => around.turns.add(this, run)
-    })
     const logger = Logger.make((entry) => around.log(this, textOf(entry)))
     const observe: Observe = (...seen) => around.observe(this, ...seen)
     return Context.empty().pipe(
       Context.add(Scheduler.Scheduler, around.turns.schedulerOf(this)),
-      Context.add(Clock.Clock, clock),
+      Context.add(Clock.Clock, this.clockOf({ count: 0 })),
       Context.add(Random.Random, {
         nextDoubleUnsafe: draws.next,
         nextIntUnsafe: () => draws.below(2 ** 32) - 2 ** 31
@@ -167,6 +177,8 @@ export class NodeProcess extends Process implements SimulatedNode {
         Effect.andThen(Effect.scoped(this.around.program({ nodeId, start }))),
         Effect.andThen(completes),
         Effect.andThen(Effect.never),
+        // One of its own, so that its sleeps can be told from those of the layers below.
+        Effect.provideService(Clock.Clock, this.clockOf(this.sleeps)),
         Effect.provideContext(services)
       )
       yield* Effect.raceFirst(program, Context.get(services, ClusterService).stopped)

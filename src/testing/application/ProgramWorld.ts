@@ -34,6 +34,8 @@ export interface ProgramWorldOptions {
   /** Every message is encoded when it is sent and decoded when it arrives. */
   readonly codec: boolean
   readonly transcript: Transcript | undefined
+  /** The transcript tells of messages too. */
+  readonly messages: boolean
   readonly scenario: Scenario
 }
 
@@ -76,20 +78,20 @@ export class ProgramWorld implements Arena, SimulatedWorld {
     this.turns = new Turns(random(options.seed ^ 0x5bd1e995))
     this.safety = new Safety(() => this)
     this.invariants = checksOf(options.scenario.invariants)
-    const on = (process: Process) => this.machineOf(process).transport
+    const on = (process: Process) => this.machineOf(process)
     this.network = new Network(this.random, options.delay, {
       nowMs: () => this.queue.nowMs,
       arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item, atMs, order: 0 }),
       later: this.later,
-      accepted: (process, id) => on(process).accepted(id),
-      dialled: (process, id, address) => on(process).dialled(id, address),
-      dialFailed: (process, address, refused) => on(process).dialFailed(address, refused),
-      closed: (process, id) => on(process).closed(id),
+      accepted: (process, id) => on(process).transport.accepted(id),
+      dialled: (process, id, address) => on(process).transport.dialled(id, address),
+      dialFailed: (process, address, refused) => on(process).transport.dialFailed(address, refused),
+      closed: (process, id) => on(process).transport.closed(id),
       received: (process, id, item, from) => {
         const message = item instanceof Uint8Array ? this.decode(process, item) : item
         if (message.type === "HEARTBEAT") this.safety.heard(process, from)
-        else if (options.transcript !== undefined) this.note(`${process.name} receives ${describeMessage(message)}`)
-        on(process).received(id, message, item instanceof Uint8Array ? item.length : 0)
+        else if (options.messages) this.note(`${on(process).title} receives ${describeMessage(message)}`)
+        on(process).transport.received(id, message, item instanceof Uint8Array ? item.length : 0)
       }
     })
   }
@@ -177,14 +179,14 @@ export class ProgramWorld implements Arena, SimulatedWorld {
         wireOf: (of) => this.wireOf(of),
         seed: this.options.seed * 1000 + number,
         program: this.options.scenario.program,
-        log: (of, text) => this.note(`${of.name} ${text}`),
+        log: (of, text) => this.note(`${of.title} ${text}`),
         observe: (of, before, after, commands) => this.observe(of, before, after, commands),
         ended: (of, how) => this.ended(of, how)
       }
     )
     this.processes.set(host, process)
     this.network.listen(process)
-    this.note(`${nodeId} starts`)
+    this.note(`${process.title} starts`)
     process.begin()
   }
   get(host: string): NodeProcess | undefined {
@@ -211,10 +213,10 @@ export class ProgramWorld implements Arena, SimulatedWorld {
   private ended(process: NodeProcess, how: Ended): void {
     if (!process.isAlive) return
     if (how._tag === "Broken") {
-      this.broken ??= new Violation(`the program of ${process.name} failed: ${how.why}`)
+      this.broken ??= new Violation(`the program of ${process.title} failed: ${how.why}`)
       return
     }
-    this.note(`${process.name} ends: ${how.why}`)
+    this.note(`${process.title} ends: ${how.why}`)
     this.hasRestarted = true
     process.isAlive = false
     this.network.closeAll(process, false)
@@ -267,7 +269,13 @@ export class ProgramWorld implements Arena, SimulatedWorld {
       if (fault !== undefined) return `"${name}" does not hold: ${fault}`
     }
     const waiting = completes === true ? this.living.find((process) => !process.isComplete) : undefined
-    return waiting === undefined ? undefined : `the program of ${waiting.name} has not completed`
+    if (waiting === undefined) return undefined
+    const does = !waiting.isRunning
+      ? "has not begun"
+      : waiting.isAsleep
+        ? "sleeps"
+        : "waits, and no timer of its own will wake it: a deadlock, unless a change of the cluster does"
+    return `the program of ${waiting.title} has not completed: it ${does}`
   }
 
   note(text: string): void {

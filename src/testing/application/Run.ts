@@ -11,7 +11,10 @@ import { ProgramWorld } from "./ProgramWorld.ts"
 import type { Scenario } from "./Scenario.ts"
 
 /** As for the protocol alone, and with the same meaning: one seed draws the same nodes and faults at both levels. */
-export type Options = Omit<Protocol.Options, "tamper">
+export interface Options extends Omit<Protocol.Options, "tamper"> {
+  /** The transcript tells of every message but heartbeats too. Default false: of the programs and of what nodes decide. */
+  readonly messages?: boolean
+}
 
 export interface Outcome extends Protocol.Outcome {
   /** Turns that fibers have taken. `steps` counts the commits of the nodes' drivers. */
@@ -31,6 +34,7 @@ const runOnce = (
     delay: setup.delay,
     codec: options.codec ?? false,
     transcript,
+    messages: options.messages === true && transcript !== undefined,
     scenario: makeScenario()
   })
   world.hasSameSeeds = setup.hasSameSeeds

@@ -53,3 +53,17 @@ export interface Scenario {
   /** The programs call `MembershipService.forget`, after which two clusters may go on. Default false. */
   readonly forgets?: boolean
 }
+
+/** The same check, of which a fault counts once it has lasted for more than `ms` of virtual time. For one run. */
+export const lasting = (ms: number, check: Check): Check => {
+  let sinceMs: number | undefined
+  return (world) => {
+    const fault = check(world)
+    if (fault === undefined) {
+      sinceMs = undefined
+      return undefined
+    }
+    sinceMs ??= world.nowMs
+    return world.nowMs - sinceMs > ms ? `${fault}, for ${Math.round(world.nowMs - sinceMs)} ms` : undefined
+  }
+}

@@ -13,10 +13,20 @@ export interface Timekeeper {
   readonly turn: (run: () => void) => void
 }
 
+/** How many sleep by a clock now. */
+export interface Sleeps {
+  count: number
+}
+
 const nanosOf = (ms: number): bigint => BigInt(Math.round(ms * 1e6))
 
 /** Sleeps go by the monotonic clock. Who sleeps while its process is frozen wakes up at the thaw, if it is due. */
-export const make = (process: Process, { offsetMs, rate }: ProcessClock, time: Timekeeper): Clock.Clock => {
+export const make = (
+  process: Process,
+  { offsetMs, rate }: ProcessClock,
+  time: Timekeeper,
+  sleeps: Sleeps
+): Clock.Clock => {
   const monotonic = () => nanosOf(offsetMs + time.nowMs() * rate)
   const wall = () => nanosOf(time.wallMs())
   return {
@@ -31,16 +41,21 @@ export const make = (process: Process, { offsetMs, rate }: ProcessClock, time: T
       if (ms <= 0) return Effect.yieldNow
       if (ms === Number.POSITIVE_INFINITY) return Effect.never
       return Effect.callback<void>((resume) => {
+        sleeps.count++
         let isWanted = true
+        const ends = () => {
+          if (isWanted) sleeps.count--
+          isWanted = false
+        }
         const wake = () => {
-          if (isWanted) resume(Effect.void)
+          if (!isWanted) return
+          ends()
+          resume(Effect.void)
         }
         time.later(ms / rate, () => {
           if (isWanted) process.whenAwake(() => time.turn(wake))
         })
-        return Effect.sync(() => {
-          isWanted = false
-        })
+        return Effect.sync(ends)
       })
     }
   }

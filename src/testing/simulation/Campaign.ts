@@ -7,7 +7,7 @@ import type { FaultKind } from "./Fault.ts"
 import { type Options, type Outcome, run } from "./Run.ts"
 
 /** What was found so far. */
-export interface Progress {
+export interface Progress<A extends Outcome = Outcome> {
   /** Seeds that have been run. */
   readonly seeds: number
   readonly violations: number
@@ -18,7 +18,7 @@ export interface Progress {
   /** Over the traces of all seeds, in order; 32 bits. */
   readonly traceHash: number
   /** The first seed that failed. */
-  readonly failed: Outcome | undefined
+  readonly failed: A | undefined
 }
 
 /** The figures of a campaign for a program. */
@@ -40,7 +40,7 @@ export type Report = typeof Report.Type
 /** One line of JSON. */
 export const toJson: (report: Report) => string = Schema.encodeSync(Schema.fromJsonString(Report))
 
-const none: Progress = {
+const none: Progress<never> = {
   seeds: 0,
   violations: 0,
   steps: 0,
@@ -50,7 +50,7 @@ const none: Progress = {
   failed: undefined
 }
 
-const add = (before: Progress, outcome: Outcome): Progress => {
+const add = <A extends Outcome>(before: Progress<A>, outcome: A): Progress<A> => {
   const faults = { ...before.faults }
   for (const { _tag } of outcome.schedule) faults[_tag] = (faults[_tag] ?? 0) + 1
   return {
@@ -64,15 +64,23 @@ const add = (before: Progress, outcome: Outcome): Progress => {
   }
 }
 
-/** Runs `seeds` seeds from `options.seed`; yields after each. */
-export function* campaign(options: Options, seeds: number): Generator<Progress, Progress> {
-  let progress = none
+/** Makes `seeds` runs, of this seed and those that follow; yields after each. */
+export function* campaignOf<A extends Outcome>(
+  runSeed: (seed: number) => A,
+  firstSeed: number,
+  seeds: number
+): Generator<Progress<A>, Progress<A>> {
+  let progress: Progress<A> = none
   for (let i = 0; i < seeds; i++) {
-    progress = add(progress, run({ ...options, seed: options.seed + i }))
+    progress = add(progress, runSeed(firstSeed + i))
     yield progress
   }
   return progress
 }
+
+/** Runs `seeds` seeds from `options.seed`; yields after each. */
+export const campaign = (options: Options, seeds: number): Generator<Progress, Progress> =>
+  campaignOf((seed) => run({ ...options, seed }), options.seed, seeds)
 
 /** The figures; `elapsedMs` is real time. */
 export const reportOf = (progress: Progress, elapsedMs: number): Report => ({
