@@ -13,10 +13,13 @@ interface Turn {
   readonly run: () => void
 }
 
-/** Steps of one turn at most. */
+/** Steps of one turn at most, and of a short one. */
 const maxSteps = 400
+const shortSteps = 8
+/** Share of the short turns: a seed has one of these, so that some seeds are calm and some nervous. */
+const shortShares = [0.02, 0.1, 0.5]
 /** Turns without time passing; more are a loop that waits for nothing. */
-const maxTurnsAtOnce = 500_000
+const maxTurnsAtOnce = 200_000
 
 export class Turns {
   /** Turns that were taken. */
@@ -24,10 +27,12 @@ export class Turns {
   private readonly ready: Array<Turn> = []
   private readonly random: Random
   private current: Process | undefined
+  private readonly shortShare: number
   private stepsLeft = maxSteps
 
   constructor(random: Random) {
     this.random = random
+    this.shortShare = random.pick(shortShares)
   }
 
   /** Will run when its turn comes; after the thaw if the process is frozen, never if it is dead. */
@@ -43,6 +48,7 @@ export class Turns {
       if (process.isFrozen) process.whenAwake(() => this.add(process, run))
       else if (process.isAlive) {
         this.current = process
+        this.stepsLeft = 1 + this.random.below(this.random.chance(this.shortShare) ? shortSteps : maxSteps)
         run()
         this.current = undefined
         if (++this.count > last) throw new Violation(`${process.name} goes on and on while no time passes`)
@@ -62,9 +68,7 @@ export class Turns {
   }
 
   private isOver(): boolean {
-    if (--this.stepsLeft > 0) return false
-    this.stepsLeft = 1 + this.random.below(maxSteps)
-    return true
+    return --this.stepsLeft <= 0
   }
 
   /**
