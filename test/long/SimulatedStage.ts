@@ -50,7 +50,7 @@ export class SimulatedStage implements Stage {
     return this.deaths.take()
   }
   pass(ms: number): Promise<void> {
-    for (const untilMs = this.nowMs + ms; this.nowMs < untilMs; ) {
+    for (const untilMs = this.nowMs + ms; this.nowMs < untilMs;) {
       this.cluster.run(Math.min(20, untilMs - this.nowMs))
       for (const { members, nodeId } of this.sightings()) this.deaths.see(nodeId, members)
     }

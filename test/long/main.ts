@@ -59,9 +59,9 @@ const steps: ReadonlyArray<Step> = [
   },
   {
     name: "processes",
-    what: "freeze, thaw and garbage, real processes",
+    what: "crash, freeze, split, rolling restart as in the simulator; stalls, hostile strangers",
     args: ["test/long/Processes.ts"],
-    limitSeconds: 180
+    limitSeconds: 420
   },
   { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 60 }
 ]

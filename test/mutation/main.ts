@@ -2,8 +2,8 @@
  * `npm run mutants`: switches off each rule of membership, plants each fault of the reference, and shows what
  * catches it: which spec, and after how many runs the simulator.
  *
- * `npm run mutants -- --quick` tries every eighth and stops at the first that catches it; `npm run mutants -- 9 19 F12`
- * tries those of these rules.
+ * `npm run mutants -- 9 19 F12` tries those of these rules; with `--first` what has caught a mutant is enough, and
+ * nothing else is tried on it; `--quick` is that for every eighth.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { availableParallelism, tmpdir } from "node:os"
@@ -22,6 +22,7 @@ const specs = ["test/domain/protocol", "test/domain/detection"]
 
 const args = process.argv.slice(2)
 const isQuick = args.includes("--quick")
+const stopsAtFirst = isQuick || args.includes("--first")
 
 interface Caught {
   readonly mutant: Mutant
@@ -133,7 +134,7 @@ const bySearch = async (script: string, size: number, mutant: Mutant | undefined
 const bySimulator = (mutant: Mutant | undefined) => bySearch("Seeds.ts", seeds, mutant)
 const byWalks = (mutant: Mutant | undefined) => bySearch("Walks.ts", rounds, mutant)
 
-const isEnough = (found: string | undefined): boolean => isQuick && found !== undefined
+const isEnough = (found: string | undefined): boolean => stopsAtFirst && found !== undefined
 
 const tryMutant = async (mutant: Mutant): Promise<Caught> => {
   const startMs = performance.now()
@@ -156,7 +157,7 @@ const show = (caught: Caught): void => {
   console.log(`${cells.join(" ")} ${cell(walks ?? "–", 44)} ${seconds.toFixed(0).padStart(3)} s`)
 }
 
-const rules = args.filter((argument) => argument !== "--quick")
+const rules = args.filter((argument) => !argument.startsWith("--"))
 const chosen = mutants.filter(
   ({ rule }, index) => (rules.length === 0 || rules.includes(rule)) && (!isQuick || index % 8 === 0)
 )

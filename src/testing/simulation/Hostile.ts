@@ -7,9 +7,8 @@ import type { MemberInfo } from "../../domain/model/MemberInfo.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { protocolVersion } from "../../domain/wire/MembershipMessages.ts"
 import type { Fault } from "./Fault.ts"
-import type { Process } from "./Process.ts"
 
-type Frames = Extract<Fault, { readonly _tag: "Hostile" }>["frames"]
+export type Frames = Extract<Fault, { readonly _tag: "Hostile" }>["frames"]
 
 /** Join requests of one flood. */
 const floodSize = 64
@@ -46,9 +45,15 @@ const heartbeat = (senderId: string, lineage: string): ClusterMessage => ({
   promisedTo: senderId
 })
 
-/** What the stranger sends over one connection to `target`, in order. */
-export const hostileFrames = (frames: Frames, target: Process): ReadonlyArray<ClusterMessage> => {
-  const view = target.joined?.view
+/** What the stranger knows of the view of its target. */
+export interface KnownView {
+  readonly lineage: string
+  readonly version: number
+  readonly members: ReadonlyArray<MemberInfo>
+}
+
+/** What the stranger sends over one connection to a node with this view, in order. */
+export const hostileFrames = (frames: Frames, view: KnownView | undefined): ReadonlyArray<ClusterMessage> => {
   const members = view?.members ?? []
   const lineage = view?.lineage ?? "n1.1000"
   const stranger = { nodeId: "stranger", incarnation: strangerIncarnation }

@@ -166,7 +166,9 @@ export const strike = (world: Arena, fault: Fault): void => {
       world.older.add(hostOf(world, fault.node))
       return
     case "Hostile":
-      return withProcess(fault.node, (process) => world.intrude(process, hostileFrames(fault.frames, process)))
+      return withProcess(fault.node, (process) =>
+        world.intrude(process, hostileFrames(fault.frames, process.joined?.view))
+      )
     case "Ambush":
       return strikeAmbush(world, fault)
     case "Delay": {
