@@ -13,6 +13,7 @@ const suites: Record<string, () => Promise<ReadonlyArray<Row>>> = {
   phi: async () => (await import("./Phi.ts")).rows(),
   placement: async () => (await import("./Placement.ts")).rows(),
   core: async () => (await import("./Core.ts")).rows(),
+  programs: async () => (await import("./Programs.ts")).rows(),
   transport: async () => (await import("./Transport.ts")).rows()
 }
 

@@ -15,7 +15,10 @@ const scenario = (): SimulatedCluster.Scenario => {
 
   return {
     program: (node) => {
-      const begins = Effect.sync(() => working.add(nameOf(node)))
+      const begins = Effect.andThen(
+        Effect.log("begins"),
+        Effect.sync(() => working.add(nameOf(node)))
+      )
       const ends = Effect.sync(() => working.delete(nameOf(node)))
       return onOwnerOf(
         key,

@@ -5,7 +5,7 @@
  *
  * **When to use.** To find the interleaving or the fault under which a program that uses the cluster breaks its
  * promise: `SimulatedCluster.check(scenario, { nodes: 3, profile: "crashes", seeds: 100 })` in a spec. For the
- * protocol alone, a configuration or a policy, `Simulation` is some twenty times faster.
+ * protocol alone, a configuration or a policy, `Simulation` is about five times faster.
  *
  * **Gotchas.** What a program does must come from its Effect environment: time from `Clock`, chance from `Random`.
  * A promise, a real timer or a socket resumes only after the run, which is one synchronous call. What a killed

@@ -7,7 +7,8 @@ export const idle = (): SimulatedCluster.Scenario => ({ program: () => Effect.vo
 
 /** Programs of one fiber that tell something ten times a second. */
 export const ticking =
-  (tick: (node: SimulatedCluster.NodeStart) => Effect.Effect<unknown>) => (): SimulatedCluster.Scenario => ({
+  (tick: (node: SimulatedCluster.NodeStart) => Effect.Effect<unknown, never, ClusterService>) =>
+  (): SimulatedCluster.Scenario => ({
     program: (node) => Effect.forever(Effect.andThen(tick(node), Effect.sleep("100 millis")))
   })
 

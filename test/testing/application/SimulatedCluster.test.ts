@@ -2,7 +2,8 @@
 import { spawnSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Deferred, Effect, Layer, Random } from "effect"
-import { ClusterService, majority } from "../../../src/index.ts"
+import { transition } from "../../../src/domain/protocol/Transition.ts"
+import { ClusterDriver, ClusterService, majority } from "../../../src/index.ts"
 import { SimulatedCluster, type Simulation } from "../../../src/testing.ts"
 import { forgetful, hasty, idle, monotonicMs, ticking } from "./Programs.ts"
 
@@ -206,6 +207,60 @@ describe("a program", () => {
   })
 })
 
+describe("the network", () => {
+  /** How many active members each node sees, ten times a second. */
+  const seen = (faults: ReadonlyArray<Simulation.Fault>) => {
+    const told = new Map<string, Set<number>>()
+    const scenario = ticking(({ nodeId }) =>
+      Effect.gen(function* () {
+        const { members } = yield* (yield* ClusterService).membersView
+        const counts = told.get(nodeId) ?? new Set()
+        told.set(nodeId, counts.add(members.filter(({ state }) => state === "active").length))
+      })
+    )
+    const config = { suspicionTimeoutMs: 2500, splitBrainCheckIntervalMs: 5000 }
+    const outcome = SimulatedCluster.run(scenario, { ...quick, virtualMs: 30_000, seed: 2, faults, config })
+    return { outcome, least: (nodeId: string) => Math.min(...(told.get(nodeId) ?? [])) }
+  }
+
+  it.each([
+    { what: "nothing", faults: none, isSplit: false },
+    {
+      what: "a partition both ways",
+      faults: [{ _tag: "Partition", atMs: 8000, side: ["n3"], oneWay: false, forMs: 60_000 }],
+      isSplit: true
+    },
+    {
+      what: "a partition one way",
+      faults: [{ _tag: "Partition", atMs: 8000, side: ["n3"], oneWay: true, forMs: 60_000 }],
+      isSplit: true
+    },
+    {
+      what: "one cut link, which removes nobody",
+      faults: [{ _tag: "Cut", atMs: 8000, from: "n2", to: "n3", oneWay: false, forMs: 60_000 }],
+      isSplit: false
+    },
+    {
+      what: "a slow node, reset connections and lost packets",
+      faults: [
+        { _tag: "SlowNode", atMs: 8000, node: "n3", extraMs: 300, forMs: 5000 },
+        { _tag: "Loss", atMs: 8000, node: "n2", share: 0.1, forMs: 5000 },
+        { _tag: "BreakLink", atMs: 9000, from: "n1", to: "n2" }
+      ],
+      isSplit: false
+    }
+  ] satisfies ReadonlyArray<{
+    what: string
+    faults: ReadonlyArray<Simulation.Fault>
+    isSplit: boolean
+  }>)("is seen by programs through their nodes: $what", ({ faults, isSplit }) => {
+    const { least, outcome } = seen(faults)
+    assert.isUndefined(outcome.violation)
+    assert.strictEqual(least("n1"), isSplit ? 2 : 3)
+    assert.strictEqual(least("n3") < 3, isSplit)
+  })
+})
+
 describe("a run is broken by", () => {
   const violationOf = (scenario: SimulatedCluster.Scenario) =>
     SimulatedCluster.run(() => scenario, { ...quick, nodes: 1, seed: 1, faults: none }).violation ?? ""
@@ -216,6 +271,20 @@ describe("a run is broken by", () => {
       /program of n\d#1 failed.*no more/
     )
     assert.match(violationOf({ program: () => Effect.die("a bug") }), /program of n\d#1 failed.*a bug/)
+  })
+
+  it("a state of a driver that breaks a rule of the protocol, at the commit that makes it", () => {
+    const program = () =>
+      Effect.gen(function* () {
+        const driver = yield* ClusterDriver
+        yield* driver.commit(
+          transition((step) => {
+            const { joined } = step
+            if (joined !== undefined) step.setJoined({ view: { ...joined.view, version: joined.view.version - 1 } })
+          })
+        )
+      })
+    assert.match(violationOf({ program }), /the view version of n1@\d+ falls from/)
   })
 
   it("a check that throws", () => {
