@@ -20,9 +20,9 @@ export class ScenarioFailed extends Schema.TaggedError<ScenarioFailed>()("Scenar
   message: Schema.String
 }) {}
 
-// As code to paste. A policy is no data: it stands by its name.
+// As code to paste. A policy and a topology are no data: they stand by their names.
 const replayOf = (options: Options, faults: ReadonlyArray<Fault>): string => {
-  const { policy, ...data } = options
+  const { policy, topology, ...data } = options
   const fields = Object.entries({ ...data, transcript: true }).map(
     ([name, value]) => `${name}: ${JSON.stringify(value)},`
   )
@@ -30,6 +30,7 @@ const replayOf = (options: Options, faults: ReadonlyArray<Fault>): string => {
     "SimulatedCluster.run(scenario, {",
     ...fields.map((field) => `  ${field}`),
     ...(policy === undefined ? [] : [`  policy: ${policy.name},`]),
+    ...(topology === undefined ? [] : [`  topology, // ${topology.name}`]),
     "  faults: [",
     faults.map((fault) => `    ${JSON.stringify(fault)}`).join(",\n"),
     "  ]",

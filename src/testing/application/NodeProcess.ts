@@ -19,12 +19,14 @@ import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import { hashToPartition } from "../../domain/placement/HashToPartition.ts"
 import { initial } from "../../domain/protocol/ClusterState.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
+import type { Topology } from "../../domain/protocol/Topology.ts"
 import * as Cluster from "../../layers/Cluster.ts"
 import { CommitObserver, type Observe } from "../../layers/driver/CommitObserver.ts"
 import { PhiAccrualFailureDetector } from "../../layers/PhiAccrualFailureDetector.ts"
 import { AssignmentPlanner } from "../../services/AssignmentPlanner.ts"
 import { JoinFailed } from "../../services/ClusterErrors.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
+import { MonitoringTopology } from "../../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../../services/SplitBrainPolicy.ts"
 import { Process, type ProcessClock } from "../simulation/Process.ts"
 import * as Seeded from "../simulation/Random.ts"
@@ -43,6 +45,7 @@ export interface NodeProcessOptions {
   readonly config: ClusterConfig
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
+  readonly topology: Topology
 }
 
 /** What a process needs of the world around it. */
@@ -93,9 +96,9 @@ export class NodeProcess extends Process implements SimulatedNode {
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
 
   constructor(options: NodeProcessOptions, around: Surroundings) {
-    const { config, node, policy } = options
+    const { config, node, policy, topology } = options
     // Until the driver's first commit: then it is the driver's.
-    const state = initial({ config, node, policy, incarnation: 0, nowMs: 0 }, options.address)
+    const state = initial({ config, node, policy, topology, incarnation: 0, nowMs: 0 }, options.address)
     super({ ...options, state, tamper: undefined })
     this.options = options
     this.around = around
@@ -148,6 +151,7 @@ export class NodeProcess extends Process implements SimulatedNode {
         nextIntUnsafe: () => draws.below(2 ** 32) - 2 ** 31
       }),
       Context.add(Logger.CurrentLoggers, new Set([logger])),
+      Context.add(MonitoringTopology, this.options.topology),
       Context.add(CommitObserver, observe)
     )
   }

@@ -9,6 +9,7 @@ import { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
+import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { Arena } from "../simulation/Arena.ts"
 import { EventQueue, type Timed } from "../simulation/EventQueue.ts"
@@ -30,6 +31,7 @@ import { Turns } from "./Turns.ts"
 export interface ProgramWorldOptions {
   readonly seed: number
   readonly policy: QuorumPolicy
+  readonly topology: Topology
   readonly delay: DelayRange
   /** Every message is encoded when it is sent and decoded when it arrives. */
   readonly codec: boolean
@@ -169,7 +171,8 @@ export class ProgramWorld implements Arena, SimulatedWorld {
         clock,
         config: { ...ClusterConfig.defaults, seedAddresses: this.residences.addressesOf(seeds), ...config },
         node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
-        policy: this.options.policy
+        policy: this.options.policy,
+        topology: this.options.topology
       },
       {
         turns: this.turns,

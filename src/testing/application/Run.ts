@@ -1,5 +1,6 @@
 /** One run of a scenario from one seed: nodes start, faults strike, everything heals, and what should be true comes true. */
 import { available } from "../../domain/protocol/Quorum.ts"
+import { defaultTopology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "../simulation/Agreement.ts"
 import type { Fault } from "../simulation/Fault.ts"
 import { awaitAgreement, heal } from "../simulation/Healing.ts"
@@ -31,6 +32,7 @@ const runOnce = (
   const world = new ProgramWorld({
     seed: options.seed * 2 + 1,
     policy: options.policy ?? available,
+    topology: options.topology ?? defaultTopology,
     delay: setup.delay,
     codec: options.codec ?? false,
     transcript,
