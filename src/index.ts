@@ -155,3 +155,4 @@ export {
 
 // ---- layers -------------------------------------------------------------------------------------
 export * as Cluster from "./layers/Cluster.ts"
+export * as PartitionStoreMemory from "./layers/PartitionStoreMemory.ts"

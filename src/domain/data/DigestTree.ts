@@ -36,10 +36,16 @@ const isLeaf = (node: number): boolean => node >= firstLeaf
 /** The leaf of a key with this hash. */
 const leafOf = (hash: number): number => firstLeaf + (hash >>> (32 - 4 * levels))
 
-/** The first and the last hash of a leaf's keys. */
-const hashRange = (leaf: number): readonly [first: number, last: number] => {
-  const span = 2 ** (32 - 4 * levels)
-  const first = (leaf - firstLeaf) * span
+/** The first and the last hash of the keys below a node. */
+const hashRange = (node: number): readonly [first: number, last: number] => {
+  let start = 0
+  let count = 1
+  while (node >= start + count) {
+    start += count
+    count *= fanOut
+  }
+  const span = 2 ** 32 / count
+  const first = (node - start) * span
   return [first, first + span - 1]
 }
 

@@ -62,6 +62,25 @@ export const decodeDelta = (delta: DeltaOp): Result.Result<MapRecord, MalformedR
     : record
 }
 
+/** A record and the map that it is for. */
+export interface NamedRecord {
+  readonly mapName: string
+  readonly record: MapRecord
+}
+
+/** The records of all deltas, or why one has none. */
+export const decodeDeltas = (
+  deltas: ReadonlyArray<DeltaOp>
+): Result.Result<ReadonlyArray<NamedRecord>, MalformedRecords> => {
+  const records: Array<NamedRecord> = []
+  for (const delta of deltas) {
+    const record = decodeDelta(delta)
+    if (Result.isFailure(record)) return Result.fail(record.failure)
+    records.push({ mapName: delta.mapName, record: record.success })
+  }
+  return Result.succeed(records)
+}
+
 const decoded = <A>(
   mapName: string,
   result: Result.Result<A, { readonly message: string }>
