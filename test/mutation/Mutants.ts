@@ -130,7 +130,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "anybody declares a view settled",
     "Settlement",
     "joined === undefined || joined.settled || !isActing(step.state, joined)",
-    "joined === undefined || joined.settled"
+    "joined === undefined || joined.settled",
+    "nobody who does not act comes to it: the duties, a founding and a proposal are the master's, and ask that first"
   ),
   inProtocol(
     "10",
