@@ -14,7 +14,8 @@ const suites: Record<string, () => Promise<ReadonlyArray<Row>>> = {
   placement: async () => (await import("./Placement.ts")).rows(),
   core: async () => (await import("./Core.ts")).rows(),
   programs: async () => (await import("./Programs.ts")).rows(),
-  transport: async () => (await import("./Transport.ts")).rows()
+  transport: async () => (await import("./Transport.ts")).rows(),
+  detection: async () => (await import("./Detection.ts")).rows()
 }
 
 const args = process.argv.slice(2)

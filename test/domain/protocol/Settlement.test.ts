@@ -56,16 +56,16 @@ describe("settling", () => {
   })
 })
 
-describe("views of others", () => {
-  /** A view of another lineage that lists the same members. */
-  const foreign = (view: ClusterView): ClusterView => ({
-    ...view,
-    lineage: "n9.9000",
-    version: nextVersion(view.version, 7),
-    parent: { lineage: "n9.9000", version: view.version },
-    ancestors: []
-  })
+/** A view of another lineage that lists the same members. */
+const foreign = (view: ClusterView): ClusterView => ({
+  ...view,
+  lineage: "n9.9000",
+  version: nextVersion(view.version, 7),
+  parent: { lineage: "n9.9000", version: view.version },
+  ancestors: []
+})
 
+describe("views of others", () => {
   it("one of a foreign lineage is not taken, however high its version", () => {
     const n1 = settledMaster()
     const { view } = n1.joined
