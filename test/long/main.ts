@@ -52,6 +52,12 @@ const steps: ReadonlyArray<Step> = [
   },
   { name: "codec bench", what: "codec against its peers", args: ["bench/main.ts", "codec", "phi"], limitSeconds: 180 },
   {
+    name: "detection",
+    what: "how long detection takes, and stalls, in virtual time",
+    args: ["bench/Detection.ts", "100"],
+    limitSeconds: 180
+  },
+  {
     name: "badInput",
     what: "wrong flags and settings, real processes",
     args: ["test/long/BadInput.ts"],
