@@ -47,7 +47,11 @@ export const layer: Layer.Layer<ClusterPartitionService, never, ClusterDriver> =
       version: Effect.map(table, ClusterPartitionTable.version),
       rebalance: Effect.map(driver.state, (state) => {
         const current = tableOf(state)
-        const { target } = TableSharing.planFor(state, viewOf(state).members, current)
+        const { target } = TableSharing.planFor(
+          state,
+          viewOf(state).members,
+          ClusterPartitionTable.assignments(current)
+        )
         return orderMigrations(planRebalance(current, target), current)
       }),
       applyPartitionUpdate: Effect.fn("ClusterPartitionService.applyPartitionUpdate")(function* (from, update) {

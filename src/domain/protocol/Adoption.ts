@@ -5,6 +5,7 @@ import { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { maxKnownAddresses, maxOutside } from "./Bounds.ts"
+import { emptyDesk, noCustody } from "./Custody.ts"
 import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.ts"
 import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
@@ -139,7 +140,9 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     neededTerm: 0,
     selfBeforeLeave: before?.selfBeforeLeave,
     table: before?.table ?? emptyTable(step.state),
-    tableViewVersion: before?.tableViewVersion ?? -1
+    tableViewVersion: before?.tableViewVersion ?? -1,
+    custody: before?.custody ?? noCustody,
+    migrations: keepDesk && before !== undefined ? before.migrations : emptyDesk
   }
   const lost = before?.view.members.filter((member) => !members.has(member.nodeId)) ?? []
   rememberOutside(step, lost)

@@ -14,6 +14,9 @@ import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import type { Step } from "./Transition.ts"
 
+/** In `features` of a join request: the node keeps partition data, so that partitions are copied to and from it. */
+export const dataFeature = "data"
+
 const bootstrapFields = (step: Step, fresh: Fresh) => ({
   incarnation: step.self.incarnation,
   lastVersion: step.state.lastVersion,
@@ -37,7 +40,7 @@ export const joinRequest = (step: Step, fresh: Fresh): ClusterMessageOf<"JOIN_RE
   ...bootstrapFields(step, fresh),
   ...(step.state.node.zone === undefined ? {} : { zone: step.state.node.zone }),
   partitionCount: step.state.node.partitionCount,
-  features: []
+  features: step.state.carriesData ? [dataFeature] : []
 })
 
 /** The answer of a fresh node: "no cluster here either", with what it knows. */
@@ -102,6 +105,7 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
     address,
     clientPort: request.clientPort,
     zone: request.zone,
+    carriesData: request.features?.includes(dataFeature) === true,
     lastVersion: request.lastVersion ?? 0,
     seeds: request.seeds ?? [],
     promise: { term: request.promise ?? 0, to: request.promisedTo ?? "" },

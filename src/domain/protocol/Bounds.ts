@@ -28,5 +28,8 @@ export const withinBytes = (texts: ReadonlyArray<string>, maxBytes: number): Rea
   return end < 0 ? texts : texts.slice(0, end)
 }
 
+/** Migrations that a table names as completed; of more the latest. A destination that missed its own starts without history. */
+export const maxCompletedMigrations = 256
+
 /** Characters of the cause that travels with a view; a longer one is cut. */
 export const maxCauseLength = 512

@@ -11,6 +11,7 @@ import { planAssignment } from "../placement/PlanAssignment.ts"
 import type { Seed, Voter } from "../wire/Extensions.ts"
 import * as AwakeClock from "./AwakeClock.ts"
 import { type ClusterView, incarnationOf, memberOf } from "./ClusterView.ts"
+import type { Custody, MigrationDesk } from "./Custody.ts"
 import { emptyMesh, type MeshState } from "./MeshState.ts"
 import type { PersistentMap } from "./PersistentMap.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
@@ -68,6 +69,8 @@ export interface FreshNode {
   readonly address: string
   readonly clientPort: number
   readonly zone: string | undefined
+  /** It keeps partition data. */
+  readonly carriesData: boolean
   readonly lastVersion: number
   readonly seeds: ReadonlyArray<Seed>
   readonly promise: Promise
@@ -108,6 +111,8 @@ export interface QueuedJoin {
   readonly clusterPort: number
   readonly clientPort: number
   readonly zone: string | undefined
+  /** It keeps partition data. */
+  readonly carriesData: boolean
   readonly lastVersion: number
   /** When the process last asked: it asks again until it is answered. */
   readonly askedAtMs: number
@@ -150,6 +155,10 @@ export interface Joined {
   readonly table: ClusterPartitionTable
   /** The view whose members the table was planned for; −1 for none. */
   readonly tableViewVersion: number
+  /** What comes with the table where partitions carry data. */
+  readonly custody: Custody
+  /** The acting master's migrations. */
+  readonly migrations: MigrationDesk
 }
 
 /** What a node knows of other parts of a split cluster. It outlives views and incarnations. */
@@ -179,6 +188,8 @@ export interface ClusterState {
   readonly policy: QuorumPolicy
   readonly topology: Topology
   readonly planner: Planner
+  /** This node keeps partition data: it takes part in migrations. */
+  readonly carriesData: boolean
   readonly clock: AwakeClock.AwakeClock
   readonly mesh: MeshState
   /** After a stall of its own this node neither proposes nor declares until then. */
@@ -201,6 +212,8 @@ export interface ClusterStateOptions {
   readonly topology?: Topology
   /** How the acting master places partitions; default `planAssignment`. */
   readonly planner?: Planner
+  /** Does the node keep partition data? Default false: its partitions change hands at once. */
+  readonly carriesData?: boolean
   /** Never used before under this node id. */
   readonly incarnation: Incarnation
   /** Reading of the process's monotonic clock. */
@@ -239,6 +252,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     policy: options.policy,
     topology: options.topology ?? defaultTopology,
     planner: options.planner ?? planAssignment,
+    carriesData: options.carriesData ?? false,
     clock: AwakeClock.start(options.nowMs),
     mesh: emptyMesh,
     holdUntilMs: Number.NEGATIVE_INFINITY,

@@ -6,6 +6,7 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
 import { incarnationOf, isBaseVoter, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import { claim } from "./Mastership.ts"
+import * as Migrating from "./Migrating.ts"
 import { freshReportOf, isProvenDead, reportOf } from "./Peers.ts"
 import { baseQuorum, type Has } from "./Quorum.ts"
 import { announceSettled, propose, resend, trySettle } from "./Settlement.ts"
@@ -22,7 +23,8 @@ const joiningMember = (nodeId: string, join: QueuedJoin, joinVersion: number): M
   state: "joining",
   joinVersion,
   ...(join.voter.incarnation === 0 ? {} : { incarnation: join.voter.incarnation }),
-  ...(join.zone === undefined ? {} : { zone: join.zone })
+  ...(join.zone === undefined ? {} : { zone: join.zone }),
+  ...(join.carriesData ? { carriesData: true } : {})
 })
 
 interface Plan {
@@ -199,6 +201,7 @@ export const run = (step: Step): void => {
   }
   proposeNext(step, joined)
   planForView(step)
+  Migrating.run(step)
 }
 
 // Whoever does not ask any more is gone, or belongs to another cluster by now; a plan with it may never settle. A

@@ -63,6 +63,7 @@ const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): Cluste
   const members = group.map((nodeId): MemberInfo => {
     const heard = fresh.heard.get(nodeId)
     const zone = heard === undefined ? step.state.node.zone : heard.zone
+    const carriesData = heard === undefined ? step.state.carriesData : heard.carriesData
     return {
       nodeId,
       host: heard?.host ?? step.state.node.advertiseHost,
@@ -71,7 +72,8 @@ const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): Cluste
       state: "active",
       joinVersion,
       incarnation: heard?.incarnation ?? step.self.incarnation,
-      ...(zone === undefined ? {} : { zone })
+      ...(zone === undefined ? {} : { zone }),
+      ...(carriesData ? { carriesData } : {})
     }
   })
   return {

@@ -18,6 +18,8 @@ import * as Joining from "./Joining.ts"
 import * as Leaving from "./Leaving.ts"
 import * as Merge from "./Merge.ts"
 import * as Mesh from "./Mesh.ts"
+import * as Migrating from "./Migrating.ts"
+import { isActing } from "./ClusterState.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { peerOf, setPeer } from "./Peers.ts"
 import * as Suspicion from "./Suspicion.ts"
@@ -54,6 +56,9 @@ const namedSender = (message: ClusterMessage): NodeId | undefined => {
 /** Messages with which a process may open a connection. */
 const opens = (message: ClusterMessage): boolean =>
   message.type === "JOIN_REQUEST" || message.type === "HEARTBEAT" || message.type === "SPLIT_BRAIN_PROBE"
+
+/** Messages of migrations. */
+type MigrationMessage = Extract<ClusterMessage, { readonly type: `MIGRATE_${string}` }>
 
 const ignore = (step: Step, message: ClusterMessage, from: string, reason: string): InboundOutcome => {
   step.run({ _tag: "Ignored", message: message.type, from, reason })
@@ -166,13 +171,12 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       return quiet(Merge.answered(step, from, id, message))
     case "MERGE_REQUEST":
       return quiet(Merge.asked(step, from, id, message))
-    // Partitions hold no data, so there is nothing to copy.
     case "MIGRATE_START":
     case "MIGRATE_DATA":
     case "MIGRATE_READY":
     case "MIGRATE_FINALIZE":
     case "MIGRATE_CANCEL":
-      return "noPartitionData"
+      return onMigration(step, from, message)
     case "OP_FORWARD":
     case "DAG_EXECUTE":
     case "DAG_DATA":
@@ -181,6 +185,21 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       step.run({ _tag: "Deliver", from, message })
       return "handled"
   }
+}
+
+/**
+ * What the ends of a migration say to the master is handled here, what they say to each other and what the master says
+ * to them by the data plane. The end of a stream names its sender as the source; the destination's word to the
+ * master names another.
+ */
+export const onMigration = (step: Step, from: NodeId, message: MigrationMessage): InboundOutcome => {
+  const joined = step.joined
+  if (joined === undefined || memberOf(joined.view, from) === undefined) return "notMember"
+  if (message.type === "MIGRATE_READY" && message.sourceNodeId !== from) return Migrating.ready(step, from, message)
+  if (message.type === "MIGRATE_CANCEL" && isActing(step.state, joined)) return Migrating.asked(step, from, message)
+  if (!step.state.carriesData) return "noPartitionData"
+  step.run({ _tag: "Deliver", from, message })
+  return "handled"
 }
 
 // That two nodes are of one cluster after all is the usual answer to a probe, and no news.

@@ -8,6 +8,7 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRejectReason, type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
 import { dissolve } from "./Adoption.ts"
+import { dataFeature } from "./Bootstrap.ts"
 import { maxQueuedJoins } from "./Bounds.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
 import { incarnationOf, masterByAge, memberOf, toVoter, toWire } from "./ClusterView.ts"
@@ -187,6 +188,7 @@ const queue = (step: Step, joined: Joined, request: JoinRequestPayload, incarnat
       clusterPort: request.clusterPort,
       clientPort: request.clientPort,
       zone: request.zone,
+      carriesData: request.features?.includes(dataFeature) === true,
       lastVersion: request.lastVersion ?? 0,
       askedAtMs: step.nowMs
     })

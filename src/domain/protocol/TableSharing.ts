@@ -1,6 +1,6 @@
 /**
  * The partition table: planned and published by the acting master of a settled view, applied by
- * everyone of its lineage. Partitions hold no data yet, so a change takes effect at once.
+ * everyone of its lineage. Among nodes that keep no data a change takes effect at once; see `Migrating` for the others.
  */
 import { Option, Result } from "effect"
 import type { ClusterChange } from "../model/ClusterChange.ts"
@@ -9,8 +9,10 @@ import type { PartitionAssignment } from "../model/Partition.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import type { PartitionTableUpdatePayload } from "../wire/PartitionMessages.ts"
+import { maxCompletedMigrations } from "./Bounds.ts"
 import { type ClusterState, isActing, type Joined, type Planner, type Report } from "./ClusterState.ts"
 import { memberOf, relate } from "./ClusterView.ts"
+import { type Custody, noCustody } from "./Custody.ts"
 import * as Mesh from "./Mesh.ts"
 import { peerOf, setPeer } from "./Peers.ts"
 import type { Step } from "./Transition.ts"
@@ -22,9 +24,12 @@ export const tableUpdate = (joined: Joined): ClusterMessageOf<"PARTITION_TABLE_U
   type: "PARTITION_TABLE_UPDATE",
   assignments: ClusterPartitionTable.assignments(joined.table),
   version: joined.table.version,
-  completedMigrations: [],
+  completedMigrations: joined.custody.completed,
   lineage: joined.view.lineage,
-  viewVersion: joined.view.version
+  viewVersion: joined.view.version,
+  ...(joined.custody.holders.length === 0
+    ? {}
+    : { holders: joined.custody.holders, recovering: joined.custody.recovering })
 })
 
 /** What subscribers are told between two tables. */
@@ -48,8 +53,14 @@ export const changesBetween = (
   return [...changes, { _tag: "PartitionTableUpdated", version: after.version }]
 }
 
-const replaceTable = (step: Step, joined: Joined, table: ClusterPartitionTable, viewVersion: number): void => {
-  step.setJoined({ table, tableViewVersion: viewVersion })
+const replaceTable = (
+  step: Step,
+  joined: Joined,
+  table: ClusterPartitionTable,
+  viewVersion: number,
+  custody: Custody
+): void => {
+  step.setJoined({ table, tableViewVersion: viewVersion, custody })
   step.publish(changesBetween(joined.table, table))
 }
 
@@ -60,10 +71,16 @@ export const publish = (step: Step, rows: ReadonlyArray<PartitionAssignment>): v
   reissue(step, joined, rows)
 }
 
-const reissue = (step: Step, joined: Joined, rows: ReadonlyArray<PartitionAssignment>): void => {
+/** Sends the table under a new version, with these rows in it, to everyone. */
+export const reissue = (
+  step: Step,
+  joined: Joined,
+  rows: ReadonlyArray<PartitionAssignment>,
+  custody: Custody = joined.custody
+): void => {
   const version = nextVersion(joined.table.version, Math.max(termOf(joined.view.version), termOf(joined.table.version)))
   const table = ClusterPartitionTable.withVersion(ClusterPartitionTable.applyAssignments(joined.table, rows), version)
-  replaceTable(step, joined, table, joined.view.version)
+  replaceTable(step, joined, table, joined.view.version, custody)
   const changed = step.joined
   if (changed === undefined) return
   const message = tableUpdate(changed)
@@ -74,7 +91,8 @@ const reissue = (step: Step, joined: Joined, rows: ReadonlyArray<PartitionAssign
   }
 }
 
-const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment): boolean => {
+/** Does the table hold this very row? */
+export const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment): boolean => {
   const known = table.rows[row.partitionId]
   return (
     known !== undefined &&
@@ -85,20 +103,20 @@ const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment): boolea
 }
 
 /** Members that hold partitions: a suspect keeps its own, until it is dead. */
-const holdersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
+export const holdersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
   members.filter((member) => member.state === "active" || member.state === "suspect")
 
 /** What the planner makes of these members and this table: promotions, and the target. */
 export const planFor = (
   state: ClusterState,
   members: ReadonlyArray<MemberInfo>,
-  table: ClusterPartitionTable
+  current: ReadonlyArray<PartitionAssignment>
 ): ReturnType<Planner> => {
   const holders = holdersOf(members)
   const zones = new Map(holders.map((member) => [member.nodeId, member.zone]))
   return state.planner({
     members: holders.map((member) => member.nodeId),
-    current: ClusterPartitionTable.assignments(table),
+    current,
     partitionCount: state.node.partitionCount,
     backupCount: state.config.backupCount,
     ...(holders.some((member) => member.zone !== undefined) ? { zoneOf: (id: string) => zones.get(id) } : {})
@@ -111,7 +129,7 @@ export const planForView = (step: Step): void => {
   if (joined === undefined || !joined.settled || !isActing(step.state, joined)) return
   if (joined.tableViewVersion === joined.view.version || step.nowMs < step.state.holdUntilMs) return
   const holders = holdersOf(joined.view.members)
-  if (holders.length === 0) return
+  if (holders.length === 0 || holders.some((member) => member.carriesData === true)) return
   step.setJoined({ tableViewVersion: joined.view.version })
   reportLost(step, joined, new Set(holders.map((member) => member.nodeId)))
   // Several joins at once may need a second plan until all is even; a third changes nothing.
@@ -125,7 +143,11 @@ export const planForView = (step: Step): void => {
 const carryOutPlan = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined) return
-  const { promotions, target } = planFor(step.state, joined.view.members, joined.table)
+  const { promotions, target } = planFor(
+    step.state,
+    joined.view.members,
+    ClusterPartitionTable.assignments(joined.table)
+  )
   publish(
     step,
     promotions.filter((row) => !sameRow(joined.table, row))
@@ -152,6 +174,12 @@ const reportLost = (step: Step, joined: Joined, holders: ReadonlySet<string>): v
   )
 }
 
+const custodyOf = (payload: PartitionTableUpdatePayload, state: ClusterState): Custody => ({
+  holders: (payload.holders ?? []).slice(0, state.node.maxMembers),
+  completed: payload.completedMigrations.slice(-maxCompletedMigrations),
+  recovering: (payload.recovering ?? []).slice(0, state.node.partitionCount)
+})
+
 /** A table arrives. Only one of this node's lineage and of a higher version is applied. */
 export const receive = (step: Step, from: string, payload: PartitionTableUpdatePayload): TableOutcome => {
   const joined = step.joined
@@ -169,7 +197,7 @@ export const receive = (step: Step, from: string, payload: PartitionTableUpdateP
     ClusterPartitionTable.applyAssignments(joined.table, payload.assignments),
     payload.version
   )
-  replaceTable(step, joined, table, payload.viewVersion ?? joined.view.version)
+  replaceTable(step, joined, table, payload.viewVersion ?? joined.view.version, custodyOf(payload, step.state))
   return "applied"
 }
 
@@ -179,7 +207,7 @@ export const acceptWelcome = (step: Step, rows: Option.Option<ReadonlyArray<Part
   if (joined === undefined || Option.isNone(rows)) return
   if (Result.isFailure(ClusterPartitionTable.validateAssignments(rows.value, step.state.node.partitionCount))) return
   const table = ClusterPartitionTable.applyAssignments(joined.table, rows.value)
-  step.setJoined({ table: ClusterPartitionTable.withVersion(table, 0) })
+  step.setJoined({ table: ClusterPartitionTable.withVersion(table, 0), custody: noCustody })
 }
 
 /** Gives the table to a peer that reports an older one, at most once in a repair interval. */

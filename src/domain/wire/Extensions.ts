@@ -37,7 +37,9 @@ export type ViewParent = typeof ViewParent.Type
 /** On `MemberInfo`. */
 export const MemberExtensions = {
   incarnation: Schema.optionalKey(Incarnation),
-  zone: Schema.optionalKey(Text)
+  zone: Schema.optionalKey(Text),
+  /** It keeps partition data: partitions are copied before they change hands. */
+  carriesData: Schema.optionalKey(Schema.Boolean)
 }
 
 /** On `MEMBERS_UPDATE` and `JOIN_RESPONSE`: what makes a bare member list a view that can be settled. */
@@ -92,11 +94,36 @@ export const JoinExtensions = {
 /** On `LEAVE_REQUEST` and `HEARTBEAT_COMPLAINT`: which process is meant. */
 export const IncarnationExtension = { incarnation: Schema.optionalKey(Incarnation) }
 
+/** A partition that none of its replicas has survived: it waits for what other members and returning nodes still hold. */
+export const RecoveringPartition = Schema.Struct({
+  partitionId: U32,
+  /** The replicas that it had, the owner first; none if it has never had an owner. */
+  replicas: Schema.Array(NodeId)
+})
+export type RecoveringPartition = typeof RecoveringPartition.Type
+
 /** On `PARTITION_TABLE_UPDATE`: the lineage whose versions order it, and the view it was planned for. */
 export const TableExtensions = {
   lineage: Schema.optionalKey(Lineage),
-  viewVersion: Schema.optionalKey(U64)
+  viewVersion: Schema.optionalKey(U64),
+  /** The processes that the rows mean: whoever comes back under a listed id as another process holds nothing. */
+  holders: Schema.optionalKey(Schema.Array(Voter)),
+  /** Partitions that none of their listed replicas has survived. */
+  recovering: Schema.optionalKey(Schema.Array(RecoveringPartition))
 }
+
+/** On `MIGRATE_DATA`: which copy it is part of, so that parts of two copies cannot mix. */
+export const ChunkExtensions = { migrationId: Schema.optionalKey(Text) }
+
+/** On `MIGRATE_READY` of a source: how many parts the copy has, and the partition's epoch (`Epoch`). */
+export const ReadyExtensions = {
+  chunks: Schema.optionalKey(U32),
+  epochBase: Schema.optionalKey(U64),
+  epochMark: Schema.optionalKey(U64)
+}
+
+/** On `MIGRATE_CANCEL`: it counts for whoever holds a table at least as new. */
+export const CancelExtensions = { tableVersion: Schema.optionalKey(U64) }
 
 /** On probes and `MERGE_REQUEST`. */
 export const MergeExtensions = {

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { MapType } from "../model/Migration.ts"
 import { PartitionAssignment } from "../model/Partition.ts"
 import { Bytes, NodeId, Text, U32, U64 } from "../model/Scalars.ts"
-import { TableExtensions } from "./Extensions.ts"
+import { CancelExtensions, ChunkExtensions, ReadyExtensions, TableExtensions } from "./Extensions.ts"
 
 /** The acting master's new table. */
 export const PartitionTableUpdatePayload = Schema.Struct({
@@ -32,18 +32,29 @@ export const MigrateDataPayload = Schema.Struct({
   partitionId: U32,
   mapStates: Schema.Array(MapStateChunk),
   deltaOps: Schema.Array(DeltaOp),
-  sourceVersion: U32
+  sourceVersion: U32,
+  ...ChunkExtensions
 })
 export type MigrateDataPayload = typeof MigrateDataPayload.Type
 
 /** source → destination: that was all. destination → master: all of it is merged. */
-export const MigrateReadyPayload = Schema.Struct({ migrationId: Text, partitionId: U32, sourceNodeId: NodeId })
+export const MigrateReadyPayload = Schema.Struct({
+  migrationId: Text,
+  partitionId: U32,
+  sourceNodeId: NodeId,
+  ...ReadyExtensions
+})
 export type MigrateReadyPayload = typeof MigrateReadyPayload.Type
 
 /** master → both ends: the table has changed. A hint; the table is the authority. */
 export const MigrateFinalizePayload = Schema.Struct({ migrationId: Text, partitionId: U32, newOwner: NodeId })
 export type MigrateFinalizePayload = typeof MigrateFinalizePayload.Type
 
-/** master → both ends: this copy will not be used. Never wipes data. */
-export const MigrateCancelPayload = Schema.Struct({ migrationId: Text, partitionId: U32, reason: Text })
+/** master → both ends: this copy will not be used. Never wipes data. An end → master: it cannot go on, or asks. */
+export const MigrateCancelPayload = Schema.Struct({
+  migrationId: Text,
+  partitionId: U32,
+  reason: Text,
+  ...CancelExtensions
+})
 export type MigrateCancelPayload = typeof MigrateCancelPayload.Type

@@ -4,11 +4,14 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { ClusterMessage } from "./ClusterMessage.ts"
 import {
   BootstrapExtensions,
+  CancelExtensions,
+  ChunkExtensions,
   IncarnationExtension,
   JoinExtensions,
   MemberExtensions,
   MergeExtensions,
   MergeMasterExtension,
+  ReadyExtensions,
   ReportExtensions,
   TableExtensions,
   ViewExtensions
@@ -32,6 +35,9 @@ const joinRequestFields = keysOf(BootstrapExtensions, JoinExtensions)
 const reportFields = keysOf(ReportExtensions)
 const incarnationFields = keysOf(IncarnationExtension)
 const tableFields = keysOf(TableExtensions)
+const chunkFields = keysOf(ChunkExtensions)
+const readyFields = keysOf(ReadyExtensions)
+const cancelFields = keysOf(CancelExtensions)
 const mergeFields = keysOf(MergeExtensions, MergeMasterExtension)
 
 const bareMembers = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
@@ -62,6 +68,12 @@ export const stripExtensions = (message: ClusterMessage): ClusterMessage => {
       return without(message, reportFields)
     case "PARTITION_TABLE_UPDATE":
       return without(message, tableFields)
+    case "MIGRATE_DATA":
+      return without(message, chunkFields)
+    case "MIGRATE_READY":
+      return without(message, readyFields)
+    case "MIGRATE_CANCEL":
+      return without(message, cancelFields)
     case "SPLIT_BRAIN_PROBE":
     case "SPLIT_BRAIN_PROBE_RESPONSE":
       return without(message, mergeFields)
@@ -73,10 +85,7 @@ export const stripExtensions = (message: ClusterMessage): ClusterMessage => {
     case "EXPLICIT_SUSPICION":
     case "FETCH_PARTITION_TABLE":
     case "MIGRATE_START":
-    case "MIGRATE_DATA":
-    case "MIGRATE_READY":
     case "MIGRATE_FINALIZE":
-    case "MIGRATE_CANCEL":
     case "OP_FORWARD":
     case "DAG_EXECUTE":
     case "DAG_DATA":
