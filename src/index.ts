@@ -132,13 +132,12 @@ export { type TransportEvent, Transport } from "./services/Transport.ts"
 export {
   type Applied,
   type CollectScope,
-  KeyDigest,
-  KeyName,
   type Merged,
   type PartitionSize,
   PartitionStore,
   type PartitionStoreShape
 } from "./services/PartitionStore.ts"
+export { KeyDigest, KeyName } from "./domain/data/KeyName.ts"
 export { type MapChange, MapStore, type MapStoreShape } from "./services/MapStore.ts"
 export { StoreFailed, StoreFull } from "./services/StoreErrors.ts"
 export { TransportLimits } from "./services/TransportLimits.ts"

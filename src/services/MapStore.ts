@@ -3,12 +3,13 @@
  * `PartitionedMaps`, which adds routing, replication and acknowledgement.
  */
 import { Context, type Effect, type Stream } from "effect"
+import type { KeyName } from "../domain/data/KeyName.ts"
 import type { InvalidOperation } from "../domain/data/InvalidOperation.ts"
 import type { KeyRecords } from "../domain/data/KeyRecords.ts"
 import type { MapOperation } from "../domain/data/MapOperation.ts"
 import type { MapRecord } from "../domain/data/MapRecord.ts"
 import type { Timestamp } from "../domain/data/Timestamp.ts"
-import type { KeyName, PartitionStoreShape } from "./PartitionStore.ts"
+import type { PartitionStoreShape } from "./PartitionStore.ts"
 import type { StoreFailed, StoreFull } from "./StoreErrors.ts"
 
 /** A record as it is after a change, and the map that it belongs to. */

@@ -12,13 +12,12 @@
  *
  * **Ids** of partitions are 0…2^32−1. A partition of which nothing was stored is empty: reading it is no error.
  */
-import { Context, type Effect, type Option, Schema, type Stream } from "effect"
+import { Context, type Effect, type Option, type Stream } from "effect"
+import type { KeyDigest, KeyName } from "../domain/data/KeyName.ts"
 import type { MalformedRecords } from "../domain/data/RecordCodec.ts"
 import type { Epoch } from "../domain/data/Epoch.ts"
 import type { RecordDigest } from "../domain/data/RecordDigest.ts"
 import type { Timestamp } from "../domain/data/Timestamp.ts"
-import { MapType } from "../domain/model/Migration.ts"
-import { Text, U64 } from "../domain/model/Scalars.ts"
 import type { DeltaOp, MapStateChunk } from "../domain/wire/PartitionMessages.ts"
 import type { StoreFailed, StoreFull } from "./StoreErrors.ts"
 
@@ -50,14 +49,6 @@ export interface PartitionSize {
    */
   readonly version: number
 }
-
-/** A key of a map. */
-export const KeyName = Schema.Struct({ mapName: Text, mapType: MapType, key: Text })
-export type KeyName = typeof KeyName.Type
-
-/** The digest of all records of one key. */
-export const KeyDigest = Schema.Struct({ ...KeyName.fields, digest: U64 })
-export type KeyDigest = typeof KeyDigest.Type
 
 /**
  * Which records `collect` removes. `tombstones`: those that the epoch collects. `gone`: also records that were

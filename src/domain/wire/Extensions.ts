@@ -7,6 +7,7 @@
  * A peer without these fields cannot promise, so its vote does not count.
  */
 import { Schema } from "effect"
+import { Epoch } from "../data/Epoch.ts"
 import { Incarnation, Lineage, NodeId, Text, U32, U64 } from "../model/Scalars.ts"
 
 /** A voter of a view: one process that may be asked to acknowledge it. */
@@ -112,15 +113,11 @@ export const TableExtensions = {
   recovering: Schema.optionalKey(Schema.Array(RecoveringPartition))
 }
 
-/** On `MIGRATE_DATA`: which copy it is part of, so that parts of two copies cannot mix. */
-export const ChunkExtensions = { migrationId: Schema.optionalKey(Text) }
+/** On `MIGRATE_DATA`: which copy it is part of, so that parts of two copies cannot mix, and what its owner has forgotten. */
+export const ChunkExtensions = { migrationId: Schema.optionalKey(Text), epoch: Schema.optionalKey(Epoch) }
 
-/** On `MIGRATE_READY` of a source: how many parts the copy has, and the partition's epoch (`Epoch`). */
-export const ReadyExtensions = {
-  chunks: Schema.optionalKey(U32),
-  epochBase: Schema.optionalKey(U64),
-  epochMark: Schema.optionalKey(U64)
-}
+/** On `MIGRATE_READY` of a source: how many parts the copy has. */
+export const ReadyExtensions = { chunks: Schema.optionalKey(U32) }
 
 /** On `MIGRATE_CANCEL`: it counts for whoever holds a table at least as new. */
 export const CancelExtensions = { tableVersion: Schema.optionalKey(U64) }

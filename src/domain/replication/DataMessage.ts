@@ -1,0 +1,135 @@
+/**
+ * What the data planes of two nodes say to each other. It travels as the payload of `OP_FORWARD`, whose content is
+ * the application's affair on the wire, so that other implementations carry it without knowing it. Copies travel in the
+ * reference's own `MIGRATE_DATA` and `MIGRATE_READY`.
+ */
+import { Schema } from "effect"
+import { MessagePack } from "../codec/MessagePack.ts"
+import { Epoch } from "../data/Epoch.ts"
+import { KeyDigest, KeyName } from "../data/KeyName.ts"
+import { MapOperation } from "../data/MapOperation.ts"
+import { MapType } from "../model/Migration.ts"
+import { Binary, Incarnation, Lineage, Text, U32, U64 } from "../model/Scalars.ts"
+
+/** As `MapStateChunk` and `DeltaOp`, with the bytes as they are. */
+const Chunk = Schema.Struct({ mapName: Text, data: Binary, mapType: MapType })
+export const Delta = Schema.Struct({ mapName: Text, key: Text, entry: Binary })
+export type Delta = typeof Delta.Type
+
+/** Records, as the store gives and takes them. */
+export const Content = Schema.Struct({ chunks: Schema.Array(Chunk), deltas: Schema.Array(Delta) })
+export type Content = typeof Content.Type
+
+/** How many replicas must hold a write before it is acknowledged. */
+export const AckLevel = Schema.Literals(["owner", "backups"])
+export type AckLevel = typeof AckLevel.Type
+
+/** What the owner of a partition is asked for. */
+export const Work = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("write"), operations: Schema.Array(MapOperation) }),
+  /** A write that another owner has stamped and could not acknowledge: the same entries, so that it counts once. */
+  Schema.Struct({ type: Schema.Literal("stamped"), deltas: Schema.Array(Delta) }),
+  Schema.Struct({ type: Schema.Literal("get"), key: KeyName })
+])
+export type Work = typeof Work.Type
+
+/** Why an owner, or who was taken for it, has not done what it was asked for. Nothing has happened. */
+export const RefusalReason = Schema.Literals([
+  /** The node does not own the partition, as far as it knows. */
+  "notOwner",
+  /** It owns the partition, and waits for what returning nodes still hold of it. */
+  "recovering",
+  "overloaded",
+  /** Fewer replicas are listed than the write asks for. */
+  "notEnoughReplicas",
+  /** The operation cannot be carried out by anyone. */
+  "invalid",
+  /** The owner's store is out of order, or full. */
+  "storeFailed",
+  "storeFull"
+])
+export type RefusalReason = typeof RefusalReason.Type
+
+export const Reply = Schema.Union([
+  /** The stamped entries; none if there was nothing to change. */
+  Schema.Struct({ type: Schema.Literal("done"), deltas: Schema.Array(Delta) }),
+  Schema.Struct({ type: Schema.Literal("value"), deltas: Schema.Array(Delta) }),
+  /** `copies`: replicas that the row lists, of `notEnoughReplicas`. */
+  Schema.Struct({
+    type: Schema.Literal("refused"),
+    reason: RefusalReason,
+    detail: Schema.optionalKey(Text),
+    copies: Schema.optionalKey(U32)
+  }),
+  /** Applied by a node that is no longer the owner: the new owner is given these same entries. */
+  Schema.Struct({ type: Schema.Literal("stale"), deltas: Schema.Array(Delta) }),
+  /** Applied, and not enough replicas have said so in time. */
+  Schema.Struct({ type: Schema.Literal("unknown") })
+])
+export type Reply = typeof Reply.Type
+
+/** A partition and what its owner says of it when replicas are compared. */
+export const PartitionDigest = Schema.Struct({ partitionId: U32, digest: U64, epoch: Epoch })
+export type PartitionDigest = typeof PartitionDigest.Type
+
+const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
+  Schema.Struct({ type: Schema.Literal(type), ...fields })
+
+export const DataBody = Schema.Union([
+  /** origin → owner. `ttlMs`: how long the origin waits. */
+  body("request", { id: U64, partitionId: U32, work: Work, ack: AckLevel, minCopies: U32, ttlMs: U32 }),
+  body("reply", { id: U64, reply: Reply }),
+  /** owner → replica. */
+  body("replicate", { partitionId: U32, writeId: U64, content: Content, epoch: Schema.optionalKey(Epoch) }),
+  body("replicated", { partitionId: U32, writeId: U64, accepted: Schema.Boolean }),
+  /** destination → source: this part of the copy is merged, or the copy is broken. */
+  body("copied", { partitionId: U32, migrationId: Text, sequence: U32, accepted: Schema.Boolean }),
+  /** stray → owner, a part of what it holds; confirmed once the acknowledgement set holds it. */
+  body("offer", { partitionId: U32, batch: U64, content: Content }),
+  body("offered", { partitionId: U32, batch: U64, accepted: Schema.Boolean }),
+  /** member → owner: it holds nothing of these partitions that the owner lacks. */
+  body("declare", { partitionIds: Schema.Array(U32) }),
+  /** owner → master: everyone has declared; of `empty` nobody held anything. */
+  body("recovered", { partitionIds: Schema.Array(U32), empty: Schema.Array(U32) }),
+  /** owner → replica: the digests of the partitions that they share. */
+  body("digests", { round: U64, partitions: Schema.Array(PartitionDigest) }),
+  /** replica → owner: those that are equal there; for each other one the differing nodes follow. */
+  body("equal", { round: U64, partitionIds: Schema.Array(U32) }),
+  /** replica → owner: its digests below the given nodes of a partition's `DigestTree`. */
+  body("nodes", { partitionId: U32, nodes: Schema.Array(U32), digests: Schema.Array(U64) }),
+  /** owner → replica: which children it wants to see, of nodes that differ. */
+  body("descend", { partitionId: U32, nodes: Schema.Array(U32), epoch: Epoch }),
+  /** owner → replica: the keys of a leaf that differs. */
+  body("keys", { partitionId: U32, leaf: U32, keys: Schema.Array(KeyDigest), epoch: Epoch }),
+  /** replica → owner: keys that it wants, and records that the owner may lack. */
+  body("differences", { partitionId: U32, wanted: Schema.Array(KeyName), content: Content }),
+  /** owner → replica: records of those keys. */
+  body("fill", { partitionId: U32, content: Content })
+])
+export type DataBody = typeof DataBody.Type
+export type DataBodyOf<Type extends DataBody["type"]> = Extract<DataBody, { readonly type: Type }>
+
+/** What the sender knows: it decides who of the two is right. */
+export const Stamp = Schema.Struct({ lineage: Lineage, viewVersion: U64, tableVersion: U64 })
+export type Stamp = typeof Stamp.Type
+
+export const DataMessage = Schema.Struct({
+  /** The process that sends it, and the one that it is meant for: an id may have come back as another. */
+  from: Incarnation,
+  to: Incarnation,
+  stamp: Stamp,
+  body: DataBody
+})
+export type DataMessage = typeof DataMessage.Type
+
+export const dataMessageCodec = MessagePack.codec(DataMessage)
+
+export const noContent: Content = { chunks: [], deltas: [] }
+
+/** Bytes of the records, roughly what they take in memory. */
+export const bytesOf = ({ chunks, deltas }: Content): number => {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.data.length
+  for (const delta of deltas) bytes += delta.entry.length + delta.key.length + 32
+  return bytes
+}

@@ -1,0 +1,54 @@
+/** Bounds and waiting times of the data plane, with what happens at each. Times are milliseconds. */
+export interface DataSettings {
+  /** Clients' requests that a node has under way; further ones are `Overloaded`. Default 16,384. */
+  readonly maxRequests: number
+  /** Writes of one partition that wait for replicas; further ones are refused as overloaded. Default 4096. */
+  readonly maxPendingWrites: number
+  /** Bytes of the writes of a node that wait for replicas; as before. Default 32 MiB. */
+  readonly maxPendingBytes: number
+  /** Bytes of records in one part of a copy. Default 256 KiB. */
+  readonly chunkBytes: number
+  /** Bytes of a copy sent and not yet merged. Default 1 MiB. */
+  readonly copyWindowBytes: number
+  /** The same of all copies of a node together. Default 8 MiB. */
+  readonly maxCopyBytes: number
+  /** Bytes of changes that wait to be sent behind a copy; beyond, writes to the partition are refused as overloaded. Default 4 MiB. */
+  readonly maxDeltaBytes: number
+  /** Bytes per second that a node sends in copies. Default 64 MiB. */
+  readonly copyBytesPerSecond: number
+  /** How often a request that was refused for now is tried again. Default 30. */
+  readonly retryMs: number
+  /** How often what was not answered is sent again: replicate, ready, offers, declarations. Default 500. */
+  readonly resendMs: number
+  /** A copy without progress is given up by its source after this. Default 10,000. */
+  readonly copyStallMs: number
+  /** How long an owner waits for those who may still hold a partition without survivors. Default 15,000. */
+  readonly recoveryTimeoutMs: number
+  /** How often an owner compares digests with its replicas. Default 10,000. */
+  readonly repairIntervalMs: number
+  /** Nodes of a digest tree in one message. Default 64. */
+  readonly maxDigestNodes: number
+  /** Tombstones are kept at least this long. Who was away longer is set aside. Default a day. */
+  readonly tombstoneHorizonMs: number
+  /** A peer's clock may be ahead by this before it is not followed. Default 60,000. */
+  readonly maxClockDriftMs: number
+}
+
+export const defaultDataSettings: DataSettings = {
+  maxRequests: 16_384,
+  maxPendingWrites: 4096,
+  maxPendingBytes: 32 * 2 ** 20,
+  chunkBytes: 256 * 1024,
+  copyWindowBytes: 2 ** 20,
+  maxCopyBytes: 8 * 2 ** 20,
+  maxDeltaBytes: 4 * 2 ** 20,
+  copyBytesPerSecond: 64 * 2 ** 20,
+  retryMs: 30,
+  resendMs: 500,
+  copyStallMs: 10_000,
+  recoveryTimeoutMs: 15_000,
+  repairIntervalMs: 10_000,
+  maxDigestNodes: 64,
+  tombstoneHorizonMs: 24 * 3_600_000,
+  maxClockDriftMs: 60_000
+}

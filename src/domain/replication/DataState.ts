@@ -1,0 +1,305 @@
+/**
+ * What the data plane of one node remembers. Records are not in it: they are in the store.
+ *
+ * **Used linearly.** One writer owns the state; a step changes it in place and returns commands. Thousands of writes
+ * under way in maps that are copied for each of them would cost more than all the rest. Nobody else may change it.
+ */
+import { Epoch } from "../data/Epoch.ts"
+import { HybridClock } from "../data/HybridClock.ts"
+import type { Incarnation, NodeId } from "../model/Scalars.ts"
+import type { ConnectionId } from "../protocol/MeshState.ts"
+import type { AckLevel, Content, Delta, PartitionDigest, RefusalReason, Work } from "./DataMessage.ts"
+import type { DataSettings } from "./DataSettings.ts"
+import type { Sight } from "./Sight.ts"
+
+/** Whom to answer: a process, and its number of the request. */
+export interface ReplyTo {
+  readonly nodeId: NodeId
+  readonly incarnation: Incarnation
+  readonly id: number
+}
+
+/** Why a write waits for replicas. */
+export type Purpose =
+  | {
+      readonly _tag: "Request"
+      readonly replyTo: ReplyTo
+      readonly minCopies: number
+      readonly deltas: ReadonlyArray<Delta>
+      /** It has been acknowledged already; the replicas are told all the same. */
+      readonly isAnswered: boolean
+    }
+  | { readonly _tag: "Offer"; readonly nodeId: NodeId; readonly incarnation: Incarnation; readonly batch: number }
+  | { readonly _tag: "Repair" }
+
+/** A change in the owner's store that its replicas have not all confirmed. */
+export interface PendingWrite {
+  readonly id: number
+  readonly content: Content
+  readonly bytes: number
+  /** What the replicas refuse of it. */
+  readonly epoch: Epoch | undefined
+  readonly purpose: Purpose
+  readonly deadlineMs: number
+  /** The processes that hold it. */
+  readonly acked: Map<NodeId, Incarnation>
+  sentAtMs: number
+}
+
+/** The source's side of a copy. */
+export interface CopyOut {
+  readonly migrationId: string
+  readonly destination: NodeId
+  readonly incarnation: Incarnation
+  readonly connection: ConnectionId
+  /** `ready`: all has been sent. From then on only the master ends it. */
+  phase: "copy" | "ready"
+  readonly reader: number
+  isReading: boolean
+  isRead: boolean
+  /** Parts sent, and sent and not yet merged, oldest first. */
+  sent: number
+  readonly inFlight: Array<{ readonly sequence: number; readonly bytes: number }>
+  inFlightBytes: number
+  /** Chunks that are read and wait for room, and changes since before the first was read. */
+  readonly chunks: Array<Content["chunks"][number]>
+  readonly deltas: Array<Content>
+  deltaBytes: number
+  readonly startedAtMs: number
+  progressAtMs: number
+  askedAtMs: number
+  bytes: number
+}
+
+/** The destination's side of a copy. */
+export interface CopyIn {
+  readonly migrationId: string
+  readonly source: NodeId
+  readonly incarnation: Incarnation
+  next: number
+  /** Parts that the store is merging. */
+  merging: number
+  /** All parts have arrived. */
+  isEnded: boolean
+  heardAtMs: number
+  epoch: Epoch | undefined
+}
+
+/** A complete copy whose fate only the master knows. */
+export interface Readied {
+  readonly migrationId: string
+  readonly source: NodeId
+  readonly epoch: Epoch | undefined
+  toldAtMs: number
+}
+
+/** Data of a partition that this node does not hold by the table, on its way to the owner. */
+export interface StrayHandOff {
+  readonly owner: NodeId
+  readonly incarnation: Incarnation
+  readonly reader: number
+  /** Of the partition when the hand-off began: if it is another at the end, it begins anew. */
+  version: number | undefined
+  batch: number
+  chunk: Content["chunks"][number] | undefined
+  isRead: boolean
+  sentAtMs: number
+}
+
+/** The owner of a partition without survivors waits for what others hold. */
+export interface Recovery {
+  readonly sinceMs: number
+  readonly declared: Map<NodeId, Incarnation>
+  hasReceived: boolean
+  toldAtMs: number
+}
+
+export interface PartitionData {
+  readonly id: number
+  /** The store may hold something of it. */
+  hasData: boolean
+  /** This node has promised itself to wait for this version of the table, because a newer owner may act. */
+  suspendedTo: number
+  wasSuspended: boolean
+  /** Who had to hold its writes when that was last looked at. */
+  ackers: string
+  readonly pending: Map<number, PendingWrite>
+  /** Requests that the store is carrying out and that may change it. */
+  storing: number
+  copyOut: CopyOut | undefined
+  copyIn: CopyIn | undefined
+  readied: Readied | undefined
+  stray: StrayHandOff | undefined
+  recovery: Recovery | undefined
+  /** The process (`id#incarnation`) that has confirmed all that this listed replica had from before. */
+  handedTo: string | undefined
+  /** Out of touch for too long: kept, and not merged. */
+  isSetAside: boolean
+  epoch: Epoch
+  wasOwner: boolean
+  wasReplica: boolean
+  /** Counts changes of the store: equal digests say nothing once it has moved on. */
+  changes: number
+  /** Since when the owner has neither taken the partition over nor merged what others held. */
+  steadySinceMs: number
+  /** When this copy last was one that counts. */
+  syncedAtMs: number
+  repair: { round: number; changes: number; readonly equal: Set<NodeId>; markMs: number }
+}
+
+/** A request of a client of this node. */
+export interface OriginRequest {
+  readonly id: number
+  readonly partitionId: number
+  readonly work: Work
+  readonly ack: AckLevel
+  readonly minCopies: number
+  readonly deadlineMs: number
+  /** Where it is now; `undefined` while it waits to be sent. */
+  sent: { readonly nodeId: NodeId; readonly connection: ConnectionId | undefined } | undefined
+  retryAtMs: number
+  /** Stamped by an owner that could not acknowledge it. */
+  stamped: ReadonlyArray<Delta> | undefined
+  refusal: { readonly reason: RefusalReason; readonly detail: string; readonly copies: number } | undefined
+}
+
+/** What happens with the answer of the store. */
+export type Awaited =
+  | {
+      readonly _tag: "Write"
+      readonly partitionId: number
+      readonly replyTo: ReplyTo
+      readonly ack: AckLevel
+      readonly minCopies: number
+      readonly deadlineMs: number
+      /** Entries that were stamped before. */
+      readonly stamped: ReadonlyArray<Delta> | undefined
+    }
+  | { readonly _tag: "Get"; readonly replyTo: ReplyTo }
+  | {
+      readonly _tag: "Replicate"
+      readonly partitionId: number
+      readonly nodeId: NodeId
+      readonly incarnation: Incarnation
+      readonly writeId: number
+    }
+  | { readonly _tag: "Part"; readonly partitionId: number; readonly copy: CopyIn; readonly sequence: number }
+  | { readonly _tag: "CopyRead"; readonly partitionId: number; readonly copy: CopyOut }
+  | {
+      readonly _tag: "Offer"
+      readonly partitionId: number
+      readonly nodeId: NodeId
+      readonly incarnation: Incarnation
+      readonly batch: number
+      readonly content: Content
+    }
+  | { readonly _tag: "Stray"; readonly partitionId: number; readonly session: StrayHandOff }
+  | { readonly _tag: "Repair"; readonly partitionId: number; readonly then: RepairStep }
+  | { readonly _tag: "Nothing" }
+
+/** What a store's answer is wanted for when replicas are compared. */
+export type RepairStep =
+  | { readonly _tag: "OwnerRoot"; readonly round: number }
+  | {
+      readonly _tag: "ReplicaRoot"
+      readonly owner: NodeId
+      readonly round: number
+      readonly digest: number
+      readonly epoch: Epoch
+    }
+  | { readonly _tag: "ReplicaNodes"; readonly owner: NodeId; readonly nodes: ReadonlyArray<number> }
+  | {
+      readonly _tag: "OwnerNodes"
+      readonly replica: NodeId
+      readonly nodes: ReadonlyArray<number>
+      readonly theirs: ReadonlyArray<number>
+    }
+  | { readonly _tag: "OwnerKeys"; readonly replica: NodeId; readonly leaf: number }
+  | {
+      readonly _tag: "ReplicaKeys"
+      readonly owner: NodeId
+      readonly theirs: ReadonlyMap<string, number>
+      readonly wanted: ReadonlyArray<{ mapName: string; mapType: "lww" | "or"; key: string; digest: number }>
+      readonly epoch: Epoch
+    }
+  | { readonly _tag: "ReplicaRecords"; readonly owner: NodeId; readonly wanted: ReadonlyArray<WantedKey> }
+  | { readonly _tag: "OwnerRecords"; readonly replica: NodeId }
+  | { readonly _tag: "OwnerMerged"; readonly replica: NodeId; readonly content: Content }
+  | { readonly _tag: "Filled" }
+
+export interface WantedKey {
+  readonly mapName: string
+  readonly mapType: "lww" | "or"
+  readonly key: string
+}
+
+export interface DataState {
+  readonly settings: DataSettings
+  sight: Sight
+  /** The view and the table mean this very process. */
+  isListed: boolean
+  /** Incarnations that the table's rows mean. */
+  holders: ReadonlyMap<NodeId, Incarnation>
+  recovering: ReadonlyMap<number, ReadonlyArray<NodeId>>
+  clock: HybridClock
+  /** The partitions that this node has had to do with. */
+  readonly partitions: Map<number, PartitionData>
+  readonly requests: Map<number, OriginRequest>
+  readonly awaited: Map<number, Awaited>
+  pendingBytes: number
+  copyBytes: number
+  /** Bytes that may be sent in copies now. */
+  copyBudget: { bytes: number; atMs: number }
+  /** Numbers of store requests, writes, batches and readers. */
+  lastId: number
+  isOpened: boolean
+  /** Digests that wait for the next tick, by replica. */
+  readonly digests: Map<NodeId, Array<PartitionDigest>>
+  nextRepairAtMs: number
+  nextResendAtMs: number
+}
+
+/** The state of a process that has just started. */
+export const initialData = (settings: DataSettings, sight: Sight, nowMs: number): DataState => ({
+  settings,
+  sight,
+  isListed: false,
+  holders: new Map(),
+  recovering: new Map(),
+  clock: HybridClock.start,
+  partitions: new Map(),
+  requests: new Map(),
+  awaited: new Map(),
+  pendingBytes: 0,
+  copyBytes: 0,
+  copyBudget: { bytes: settings.copyBytesPerSecond, atMs: nowMs },
+  lastId: 0,
+  isOpened: false,
+  digests: new Map(),
+  nextRepairAtMs: nowMs + settings.repairIntervalMs,
+  nextResendAtMs: nowMs
+})
+
+export const newPartition = (id: number, nowMs: number): PartitionData => ({
+  id,
+  hasData: false,
+  suspendedTo: 0,
+  wasSuspended: false,
+  ackers: "",
+  pending: new Map(),
+  storing: 0,
+  copyOut: undefined,
+  copyIn: undefined,
+  readied: undefined,
+  stray: undefined,
+  recovery: undefined,
+  handedTo: undefined,
+  isSetAside: false,
+  epoch: Epoch.none,
+  wasOwner: false,
+  wasReplica: false,
+  changes: 0,
+  steadySinceMs: nowMs,
+  syncedAtMs: nowMs,
+  repair: { round: 0, changes: -1, equal: new Set(), markMs: 0 }
+})

@@ -1,0 +1,145 @@
+/**
+ * A client of this node asks: its request goes to the owner of the partition, and its answer comes back.
+ *
+ * It is sent again only after an explicit refusal. A connection that ends, or time that runs out, leaves its fate
+ * unknown: it may have taken effect, and a second one could undo what others have written since. An owner that
+ * has stamped the write and may not acknowledge it any more returns the entries; those go to the new owner as they are.
+ */
+import { acts, isOwner, isRecovering, rowOf } from "./Authority.ts"
+import type { DataEvent } from "./DataCommand.ts"
+import type { RefusalReason, Reply } from "./DataMessage.ts"
+import type { OriginRequest } from "./DataState.ts"
+import type { DataStep } from "./DataStep.ts"
+import * as Owner from "./Owner.ts"
+
+/** Refusals that another attempt cannot change. */
+const isFinal = (reason: RefusalReason): boolean =>
+  reason === "invalid" || reason === "notEnoughReplicas" || reason === "storeFailed" || reason === "storeFull"
+
+export const ask = (step: DataStep, event: Extract<DataEvent, { readonly _tag: "Asked" }>): void => {
+  const { ack, id, minCopies, partitionId, timeoutMs, work } = event
+  if (step.state.requests.size >= step.state.settings.maxRequests) {
+    step.answer(id, {
+      _tag: "Refused",
+      reason: "overloaded",
+      detail: `${step.state.settings.maxRequests} requests are under way`,
+      copies: 0
+    })
+    return
+  }
+  const request: OriginRequest = {
+    id,
+    partitionId,
+    work,
+    ack,
+    minCopies,
+    deadlineMs: step.nowMs + timeoutMs,
+    sent: undefined,
+    retryAtMs: step.nowMs,
+    stamped: undefined,
+    refusal: undefined
+  }
+  step.state.requests.set(id, request)
+  route(step, request)
+}
+
+/** Sends a request to the owner, as far as this node knows it. */
+const route = (step: DataStep, request: OriginRequest): void => {
+  const { ack, deadlineMs, id, minCopies, partitionId, stamped } = request
+  const work = stamped === undefined ? request.work : { type: "stamped" as const, deltas: stamped }
+  const ttlMs = Math.max(1, Math.ceil(deadlineMs - step.nowMs))
+  const owner = rowOf(step, partitionId)?.owner
+  request.retryAtMs = step.nowMs + step.state.settings.retryMs
+  if (owner === undefined) return
+  const body = { type: "request" as const, id, partitionId, work, ack, minCopies, ttlMs }
+  if (owner === step.selfId) {
+    request.sent = { nodeId: owner, connection: undefined }
+    Owner.request(step, { nodeId: owner, incarnation: step.sight.self.incarnation, id }, body)
+    return
+  }
+  if (!step.tell(owner, partitionId, body)) return
+  request.sent = { nodeId: owner, connection: step.sight.links.get(owner)?.at(-1) }
+}
+
+const finish = (step: DataStep, request: OriginRequest, outcome: Parameters<DataStep["answer"]>[1]): void => {
+  step.state.requests.delete(request.id)
+  step.answer(request.id, outcome)
+}
+
+/** The answer of a node to a request. */
+export const replied = (step: DataStep, from: string, id: number, reply: Reply): void => {
+  const request = step.state.requests.get(id)
+  if (request?.sent?.nodeId !== from) return
+  switch (reply.type) {
+    case "done":
+      return finish(step, request, { _tag: "Done", deltas: reply.deltas })
+    case "value":
+      return finish(step, request, { _tag: "Value", deltas: reply.deltas })
+    case "unknown":
+      return finish(step, request, { _tag: "Unknown", detail: "not all replicas have confirmed it in time" })
+    case "stale":
+      request.stamped = reply.deltas
+      request.sent = undefined
+      break
+    case "refused": {
+      const { copies = 0, detail = "", reason } = reply
+      request.refusal = { reason, detail, copies }
+      if (isFinal(reason) && request.stamped === undefined) {
+        return finish(step, request, { _tag: "Refused", reason, detail, copies })
+      }
+      request.sent = undefined
+    }
+  }
+  request.retryAtMs = step.nowMs + step.state.settings.retryMs
+}
+
+const expire = (step: DataStep, request: OriginRequest): void => {
+  if (request.work.type !== "get" && (request.sent !== undefined || request.stamped !== undefined)) {
+    return finish(step, request, { _tag: "Unknown", detail: "no answer in time" })
+  }
+  const { refusal } = request
+  if (refusal !== undefined) return finish(step, request, { _tag: "Refused", ...refusal })
+  finish(step, request, { _tag: "Unavailable", detail: "the owner of the partition cannot be reached" })
+}
+
+/** Requests whose connection has ended: reads are asked again, the fate of writes is unknown. */
+export const linksChanged = (step: DataStep): void => {
+  for (const request of step.state.requests.values()) {
+    const { sent } = request
+    if (sent?.connection === undefined) continue
+    if (step.sight.links.get(sent.nodeId)?.includes(sent.connection) === true) continue
+    if (request.work.type === "get") {
+      request.sent = undefined
+      request.retryAtMs = step.nowMs
+    } else finish(step, request, { _tag: "Unknown", detail: `the connection to ${sent.nodeId} ended` })
+  }
+}
+
+/** The table has changed: who waits for an owner tries again. */
+export const tableChanged = (step: DataStep): void => {
+  for (const request of step.state.requests.values()) if (request.sent === undefined) request.retryAtMs = step.nowMs
+}
+
+/** This process has lost its membership: nobody's answer reaches it any more. */
+export const expelled = (step: DataStep): void => {
+  for (const request of step.state.requests.values()) {
+    if (request.sent === undefined || request.sent.nodeId === step.selfId) continue
+    if (request.work.type === "get") request.sent = undefined
+    else finish(step, request, { _tag: "Unknown", detail: "this node has lost its place in the cluster" })
+  }
+}
+
+export const tick = (step: DataStep): void => {
+  for (const request of step.state.requests.values()) {
+    if (step.nowMs >= request.deadlineMs) expire(step, request)
+    else if (request.sent === undefined && step.nowMs >= request.retryAtMs) route(step, request)
+  }
+}
+
+/** Can this node answer for the partition right now, without asking anyone? */
+export const isLocal = (step: DataStep, partitionId: number): boolean => {
+  const partition = step.state.partitions.get(partitionId)
+  return (
+    partition !== undefined && isOwner(step, partitionId) && acts(step, partition) && !isRecovering(step, partitionId)
+  )
+}
