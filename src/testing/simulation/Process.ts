@@ -96,10 +96,14 @@ export class Process {
     else this.held.push(run)
   }
 
+  /** Reading of its monotonic clock. */
+  monotonicMs(worldMs: number): number {
+    return this.clock.offsetMs + worldMs * this.clock.rate
+  }
   /** One transition. Gives its commands. */
   commit(worldMs: number, run: (step: Step) => void): ReadonlyArray<ClusterCommand> {
     const before = this.state
-    const [after, , commands] = transition(run)(before, this.clock.offsetMs + worldMs * this.clock.rate)
+    const [after, , commands] = transition(run)(before, this.monotonicMs(worldMs))
     this.state = this.tamper === undefined ? after : this.tamper(after, before)
     return commands
   }

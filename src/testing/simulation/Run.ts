@@ -6,6 +6,9 @@ import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import { available, type QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import type { Topology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "./Agreement.ts"
+import { DataKeeper } from "./data/DataKeeper.ts"
+import type { DataOptions } from "./data/DataPlanes.ts"
+import type { DataCounts } from "./data/Oracle.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
 import { awaitAgreement, heal } from "./Healing.ts"
 import type { Tamper } from "./Process.ts"
@@ -43,6 +46,8 @@ export interface Options {
   readonly transcript?: boolean
   /** Plants a bug, for specs of the simulator itself. */
   readonly tamper?: Tamper
+  /** The nodes keep data, clients use it, and at most `backupCount` processes end between repairs. Default: no data. */
+  readonly data?: DataOptions
 }
 
 export interface Outcome {
@@ -67,6 +72,8 @@ export interface Outcome {
   readonly traceHash: number
   /** What happened, at most the last 400 lines; empty unless there was a violation or it was asked for. */
   readonly transcript: ReadonlyArray<string>
+  /** What clients were told; absent without data. */
+  readonly data?: DataCounts
 }
 
 /** Who is there, and how it begins. */
@@ -95,6 +102,7 @@ export const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKi
 const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: Transcript | undefined): Outcome => {
   const { policy = available, virtualMs = 40_000 } = options
   const setup = setupOf(options)
+  const keeper = options.data === undefined ? undefined : new DataKeeper(options.data, () => world)
   const world: World = new World({
     seed: options.seed * 2 + 1,
     policy,
@@ -105,7 +113,8 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
     transcript,
     tamper: options.tamper,
     observe: (process, before) => safety.stepped(process, before),
-    heard: (listener, speaker) => safety.heard(listener, speaker)
+    heard: (listener, speaker) => safety.heard(listener, speaker),
+    data: keeper?.hooks
   })
   const safety = new Safety(() => world)
   world.hasSameSeeds = setup.hasSameSeeds
@@ -115,11 +124,18 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
   try {
     settle(world, setup)
     // Whatever lasts beyond the end is ended by the healing.
-    for (const fault of schedule) world.later(fault.atMs, () => strike(world, fault))
+    for (const fault of schedule) {
+      world.later(fault.atMs, () => {
+        if (keeper === undefined || keeper.allows(fault)) strike(world, fault)
+      })
+    }
+    keeper?.start()
     world.run(virtualMs)
     lineages = lineagesOf(world.living.filter((process) => process.joined !== undefined)).size
+    keeper?.stop()
     heal(world)
-    healMs = awaitAgreement(world)
+    healMs = awaitAgreement(world, () => keeper?.unrest())
+    keeper?.checkEnd()
   } catch (error) {
     violation = describeEnd(error)
     world.note(`VIOLATION ${violation}`)
@@ -135,7 +151,8 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
     faults: countKinds(schedule),
     schedule,
     traceHash: world.trace.value,
-    transcript: transcript?.text ?? []
+    transcript: transcript?.text ?? [],
+    ...(keeper === undefined ? {} : { data: keeper.counts })
   }
 }
 

@@ -11,11 +11,13 @@ import { type ClusterState, initial } from "../../domain/protocol/ClusterState.t
 import * as Inbound from "../../domain/protocol/Inbound.ts"
 import * as Leaving from "../../domain/protocol/Leaving.ts"
 import * as LinkEvents from "../../domain/protocol/LinkEvents.ts"
+import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import { redialDelayMs } from "../../domain/protocol/Redial.ts"
 import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
+import { type DataObserver, type DataOptions, DataPlanes } from "./data/DataPlanes.ts"
 import { EventQueue, type Timed } from "./EventQueue.ts"
 import { type DelayRange, type End, Network } from "./Network.ts"
 import { older, withUnknownField } from "./OlderRelease.ts"
@@ -42,6 +44,8 @@ export interface WorldOptions {
   readonly heard: (listener: Process, speaker: Process) => void
   /** A command is about to be executed. */
   readonly executes?: (process: Process, command: ClusterCommand) => void
+  /** The nodes keep data, and clients use it. */
+  readonly data?: { readonly options: DataOptions; readonly observer: DataObserver } | undefined
 }
 
 /** A message as it travels: the value, or its bytes. */
@@ -89,12 +93,15 @@ export class World {
   hasMoved = false
   private readonly queue = new EventQueue<Event>()
   private readonly options: WorldOptions
-  private readonly random: Random
+  readonly random: Random
+  readonly planes: DataPlanes | undefined
   private started = 0
 
   constructor(options: WorldOptions) {
     this.options = options
     this.random = random(options.seed)
+    const { data } = options
+    this.planes = data === undefined ? undefined : new DataPlanes(data.options, this, data.observer)
     this.network = new Network(this.random, options.delay, {
       nowMs: () => this.queue.nowMs,
       arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item, atMs, order: 0 }),
@@ -168,6 +175,7 @@ export class World {
         node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
         policy,
         ...(topology === undefined ? {} : { topology }),
+        carriesData: this.planes !== undefined,
         incarnation: number * 1000,
         nowMs: clock.offsetMs + this.nowMs * clock.rate
       },
@@ -177,6 +185,7 @@ export class World {
     this.processes.set(host, process)
     this.network.listen(process)
     if (transcript !== undefined) this.note(`${process.name} starts`)
+    this.planes?.started(process)
     const { tickMs } = process
     this.queue.push({ kind: "tick", process, atMs: this.nowMs + this.random.between(0, tickMs), order: 0 })
   }
@@ -204,6 +213,10 @@ export class World {
   leave(process: Process): void {
     this.hasRestarted = true
     this.act(process, Leaving.begin)
+  }
+  /** A transition of a process that is awake. */
+  ask(process: Process, run: (step: Step) => void): void {
+    this.step(process, stepKind.asked, run)
   }
   /** What an operator asks of a process. */
   act(process: Process, run: (step: Step) => void): void {
@@ -235,6 +248,7 @@ export class World {
     this.trace.mix(commands.length)
     this.options.observe(process, before)
     for (const watch of this.watchers) watch(process, before)
+    this.planes?.kernelStepped(process, before)
     for (const command of commands) if (process.isAlive) this.execute(process, command)
   }
   private execute(process: Process, command: ClusterCommand): void {
@@ -262,10 +276,11 @@ export class World {
         process.stopped = command.reason
         process.isAlive = false
         return this.network.closeAll(process, false)
+      case "Deliver":
+        return this.planes?.delivered(process, command)
       case "Ignored":
       case "Publish":
       case "Identify":
-      case "Deliver":
         return
     }
   }
@@ -274,7 +289,7 @@ export class World {
 
   // Stamped with the sender's wall clock when it leaves, as by the interpreter of a real node.
   private pack(process: Process, message: ClusterMessage): Parcel {
-    const wallMs = epochMs + Math.floor(this.nowMs) + (this.wallOffsets.get(process.host) ?? 0)
+    const wallMs = this.wallMs(process)
     const stamped =
       message.type === "HEARTBEAT"
         ? { ...message, timestampMs: wallMs }
@@ -290,6 +305,13 @@ export class World {
     throw new Violation(`${process.name} cannot decode what a node has sent: ${decoded.failure.message}`)
   }
 
+  /** What a data plane sends. */
+  transmit(process: Process, connection: ConnectionId, message: ClusterMessage): void {
+    this.network.send(connection, this.pack(process, message))
+  }
+  wallMs(process: Process): number {
+    return epochMs + Math.floor(this.nowMs) + (this.wallOffsets.get(process.host) ?? 0)
+  }
   note(text: string): void {
     this.options.transcript?.add(this.nowMs, text)
   }

@@ -1,0 +1,130 @@
+/**
+ * What a run with data adds to one without: clients, their oracle, and a budget of crashes. The promise of a write that
+ * its backups have confirmed is that it survives as many crashes between repairs as there are backups; a live node
+ * that was removed counts, because its partitions were short of a replica meanwhile.
+ */
+import type { Fault } from "../Fault.ts"
+import type { World } from "../World.ts"
+import type { DataOptions } from "./DataPlanes.ts"
+import { type DataCounts, Oracle } from "./Oracle.ts"
+import { unrest } from "./Rest.ts"
+
+/** How often the cluster is looked at. */
+const lookMs = 200
+
+export class DataKeeper {
+  private readonly options: DataOptions
+  private readonly world: () => World
+  private readonly oracle: Oracle
+  /** Processes that have ended since the last repair. */
+  private crashes = 0
+  /** Hosts of live nodes that were not full members at some time since the last repair. */
+  private readonly out = new Set<string>()
+  private isOver = false
+
+  constructor(options: DataOptions, world: () => World) {
+    this.options = options
+    this.world = world
+    this.oracle = new Oracle(world, options.requestEveryMs ?? 25)
+  }
+
+  get hooks() {
+    const { options, oracle } = this
+    return {
+      options,
+      observer: {
+        answered: oracle.answered.bind(oracle),
+        stepped: oracle.stepped.bind(oracle)
+      }
+    }
+  }
+
+  start(): void {
+    this.oracle.start()
+    this.look()
+  }
+  stop(): void {
+    this.isOver = true
+    this.oracle.stop()
+  }
+
+  private look(): void {
+    const world = this.world()
+    world.later(lookMs, () => {
+      if (this.isOver) return
+      for (const process of world.living) {
+        if (process.isFrozen || world.planes?.planes.get(process)?.state.isListed !== true) this.out.add(process.host)
+      }
+      if (this.isRepaired()) {
+        if (this.crashes > 0) world.note("the data is repaired")
+        this.crashes = 0
+        this.out.clear()
+      }
+      this.look()
+    })
+  }
+
+  // Every living node is a full member, every row full, and nothing is astray.
+  private isRepaired(): boolean {
+    const world = this.world()
+    const { planes } = world
+    const first = world.living[0]?.state
+    if (planes === undefined || first === undefined) return false
+    const backups = Math.min(first.config.backupCount, world.living.length - 1)
+    const lineages = new Set<string>()
+    const versions = new Set<number>()
+    for (const process of world.living) {
+      const plane = planes.planes.get(process)
+      const { joined } = process
+      if (process.isFrozen || joined === undefined || plane === undefined || !plane.state.isListed) return false
+      if (joined.view.members.length !== world.living.length || !joined.settled) return false
+      lineages.add(joined.view.lineage)
+      versions.add(joined.table.version)
+      for (const row of joined.table.rows) if (row === undefined || row.backups.length !== backups) return false
+      for (const id of plane.store.filled) {
+        const row = joined.table.rows[id]
+        if (row?.owner !== process.id && row?.backups.includes(process.id) !== true) return false
+      }
+    }
+    return lineages.size === 1 && versions.size === 1
+  }
+
+  /** May the fault happen, with what has happened since the last repair? */
+  allows(fault: Fault): boolean {
+    const world = this.world()
+    switch (fault._tag) {
+      case "Kill":
+      case "Leave": {
+        const backupCount = world.living[0]?.state.config.backupCount ?? 0
+        const isFree = this.crashes + this.out.size < backupCount
+        if (isFree) this.crashes++
+        if (isFree && fault._tag === "Kill") world.later(0, () => this.oracle.checkSurvival())
+        return isFree
+      }
+      // Several processes at a time, or nodes that do not say what they can.
+      case "RollingRestart":
+      case "RestartAll":
+      case "Duplicate":
+      case "Move":
+      case "TakeOver":
+      case "OlderRelease":
+        return false
+      case "Ambush":
+        return fault.deed !== "kill"
+      default:
+        return true
+    }
+  }
+
+  unrest(): string | undefined {
+    const world = this.world()
+    return world.planes === undefined ? undefined : unrest(world, world.planes)
+  }
+  checkEnd(): void {
+    this.oracle.checkSurvival()
+    this.oracle.checkEnd()
+  }
+  get counts(): DataCounts {
+    return this.oracle.counts
+  }
+}
