@@ -70,7 +70,11 @@ const withoutReplaced = (joined: Joined): ReadonlyArray<PartitionAssignment> => 
   }
   if (replaced.size === 0) return rows
   const present = (nodeId: NodeId): NodeId => (replaced.has(nodeId) ? "" : nodeId)
-  return rows.map((row) => ({ ...row, owner: present(row.owner), backups: row.backups.map(present) }))
+  return rows.map(({ backups, owner, partitionId }) => ({
+    partitionId,
+    owner: present(owner),
+    backups: backups.map(present)
+  }))
 }
 
 // Partitions without a living replica wait for what others hold of them.

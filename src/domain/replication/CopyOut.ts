@@ -117,7 +117,7 @@ export const pump = (step: DataStep, partition: PartitionData): void => {
 
 // The chunk that was read, and of the changes as many as fit beside it.
 const takePart = (copy: CopyOut, chunkBytes: number): Content => {
-  const chunks = [...copy.chunks.splice(0, 1)]
+  const chunks = copy.chunks.splice(0, 1)
   const deltas: Array<Content["deltas"][number]> = []
   let bytes = bytesOf({ chunks, deltas })
   while (copy.deltas.length > 0 && bytes < chunkBytes) {

@@ -82,7 +82,7 @@ const seen = (step: DataStep, sight: Sight): void => {
       }
     }
   }
-  for (const partition of [...step.state.partitions.values()]) partitionSeen(step, partition)
+  for (const partition of step.state.partitions.values()) partitionSeen(step, partition)
   if (before.links !== sight.links) Origin.linksChanged(step)
   if (hasTable) {
     Origin.tableChanged(step)
@@ -245,7 +245,7 @@ const stored = (step: DataStep, token: number, result: StoreResult): void => {
 const tick = (step: DataStep): void => {
   const { settings } = step.state
   Origin.tick(step)
-  for (const partition of [...step.state.partitions.values()]) {
+  for (const partition of step.state.partitions.values()) {
     if (partition.pending.size > 0) Owner.tick(step, partition)
     if (partition.copyOut !== undefined) CopyOut.tick(step, partition)
     if (partition.copyIn !== undefined || partition.readied !== undefined) CopyIn.tick(step, partition)

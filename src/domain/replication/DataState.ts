@@ -194,7 +194,7 @@ export type Awaited =
       readonly content: Content
     }
   | { readonly _tag: "Stray"; readonly partitionId: number; readonly session: StrayHandOff }
-  | { readonly _tag: "Repair"; readonly partitionId: number; readonly then: RepairStep }
+  | { readonly _tag: "Repair"; readonly partitionId: number; readonly next: RepairStep }
   | { readonly _tag: "Nothing" }
 
 /** What a store's answer is wanted for when replicas are compared. */

@@ -5,7 +5,7 @@
  * unknown: it may have taken effect, and a second one could undo what others have written since. An owner that
  * has stamped the write and may not acknowledge it any more returns the entries; those go to the new owner as they are.
  */
-import { acts, isOwner, isRecovering, rowOf } from "./Authority.ts"
+import { rowOf } from "./Authority.ts"
 import type { DataEvent } from "./DataCommand.ts"
 import type { RefusalReason, Reply } from "./DataMessage.ts"
 import type { OriginRequest } from "./DataState.ts"
@@ -134,12 +134,4 @@ export const tick = (step: DataStep): void => {
     if (step.nowMs >= request.deadlineMs) expire(step, request)
     else if (request.sent === undefined && step.nowMs >= request.retryAtMs) route(step, request)
   }
-}
-
-/** Can this node answer for the partition right now, without asking anyone? */
-export const isLocal = (step: DataStep, partitionId: number): boolean => {
-  const partition = step.state.partitions.get(partitionId)
-  return (
-    partition !== undefined && isOwner(step, partitionId) && acts(step, partition) && !isRecovering(step, partitionId)
-  )
 }

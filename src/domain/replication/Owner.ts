@@ -250,7 +250,7 @@ export const renew = (step: DataStep, partition: PartitionData): void => {
   if (isOwner(step, partition.id) && ackers === partition.ackers && !partition.wasSuspended) return
   partition.ackers = ackers
   partition.wasSuspended = isSuspended(step, partition)
-  for (const write of [...partition.pending.values()]) {
+  for (const write of partition.pending.values()) {
     if (!isOwner(step, partition.id)) giveBack(step, partition, write)
     else {
       send(step, partition, write)
@@ -261,7 +261,7 @@ export const renew = (step: DataStep, partition: PartitionData): void => {
 
 /** Sends again what was not answered, and gives up what has taken too long. */
 export const tick = (step: DataStep, partition: PartitionData): void => {
-  for (const write of [...partition.pending.values()]) {
+  for (const write of partition.pending.values()) {
     const { purpose } = write
     if (step.nowMs >= write.deadlineMs) {
       forget(step, partition, write)

@@ -19,8 +19,8 @@ import * as Tombstones from "./Tombstones.ts"
 /** Time for the replicas to confirm what a repair has brought. */
 const repairPatienceMs = 10_000
 
-const ask = (step: DataStep, partition: PartitionData, request: Parameters<DataStep["store"]>[1], then: RepairStep) =>
-  step.store(partition.id, request, { _tag: "Repair", partitionId: partition.id, then })
+const ask = (step: DataStep, partition: PartitionData, request: Parameters<DataStep["store"]>[1], next: RepairStep) =>
+  step.store(partition.id, request, { _tag: "Repair", partitionId: partition.id, next })
 
 // ---- a round --------------------------------------------------------------------------------------
 
@@ -70,8 +70,8 @@ export const compare = (step: DataStep, from: NodeId, { partitions }: DataBodyOf
     if (!accepts(step, partition, from, stamp)) continue
     suspend(step, partition, stamp)
     Tombstones.adopt(step, partition, epoch)
-    const then = { _tag: "ReplicaRoot" as const, owner: from, round: 0, digest, epoch }
-    ask(step, partition, { _tag: "Digests", nodes: [DigestTree.root] }, then)
+    const next = { _tag: "ReplicaRoot" as const, owner: from, round: 0, digest, epoch }
+    ask(step, partition, { _tag: "Digests", nodes: [DigestTree.root] }, next)
   }
 }
 
@@ -94,18 +94,18 @@ export const equal = (step: DataStep, from: NodeId, { partitionIds }: DataBodyOf
 export const nodes = (step: DataStep, from: NodeId, body: DataBodyOf<"nodes">): void => {
   const partition = step.partition(body.partitionId)
   if (!acts(step, partition) || !body.nodes.every(DigestTree.isNode)) return
-  const then = { _tag: "OwnerNodes" as const, replica: from, nodes: body.nodes, theirs: body.digests }
-  ask(step, partition, { _tag: "Digests", nodes: body.nodes }, then)
+  const next = { _tag: "OwnerNodes" as const, replica: from, nodes: body.nodes, theirs: body.digests }
+  ask(step, partition, { _tag: "Digests", nodes: body.nodes }, next)
 }
 
-const ownerNodes = (step: DataStep, partition: PartitionData, then: NodesStep, ours: ReadonlyArray<number>): void => {
+const ownerNodes = (step: DataStep, partition: PartitionData, next: NodesStep, ours: ReadonlyArray<number>): void => {
   const { maxDigestNodes } = step.state.settings
-  const differing = then.nodes.filter((_, index) => ours[index] !== then.theirs[index])
+  const differing = next.nodes.filter((_, index) => ours[index] !== next.theirs[index])
   const inner = differing.filter((node) => !DigestTree.isLeaf(node)).slice(0, maxDigestNodes)
   const { epoch, id: partitionId } = partition
-  if (inner.length > 0) step.tell(then.replica, partitionId, { type: "descend", partitionId, nodes: inner, epoch })
+  if (inner.length > 0) step.tell(next.replica, partitionId, { type: "descend", partitionId, nodes: inner, epoch })
   for (const leaf of differing.filter(DigestTree.isLeaf).slice(0, maxDigestNodes)) {
-    ask(step, partition, { _tag: "KeyDigests", node: leaf }, { _tag: "OwnerKeys", replica: then.replica, leaf })
+    ask(step, partition, { _tag: "KeyDigests", node: leaf }, { _tag: "OwnerKeys", replica: next.replica, leaf })
   }
 }
 type NodesStep = Extract<RepairStep, { readonly _tag: "OwnerNodes" }>
@@ -127,30 +127,31 @@ export const keys = (step: DataStep, from: NodeId, body: DataBodyOf<"keys">, sta
   const partition = step.partition(body.partitionId)
   if (!accepts(step, partition, from, stamp) || !DigestTree.isLeaf(body.leaf) || !DigestTree.isNode(body.leaf)) return
   const theirs = new Map(body.keys.map((key) => [nameOf(key), key.digest]))
-  const then = { _tag: "ReplicaKeys" as const, owner: from, theirs, wanted: body.keys, epoch: body.epoch }
-  ask(step, partition, { _tag: "KeyDigests", node: body.leaf }, then)
+  const next = { _tag: "ReplicaKeys" as const, owner: from, theirs, wanted: body.keys, epoch: body.epoch }
+  ask(step, partition, { _tag: "KeyDigests", node: body.leaf }, next)
 }
+
+const bare = ({ key, mapName, mapType }: WantedKey): WantedKey => ({ mapName, mapType, key })
 
 const replicaKeys = (
   step: DataStep,
   partition: PartitionData,
-  then: Extract<RepairStep, { readonly _tag: "ReplicaKeys" }>,
+  next: Extract<RepairStep, { readonly _tag: "ReplicaKeys" }>,
   ours: ReadonlyArray<KeyDigest>
 ): void => {
   const mine = new Map(ours.map((key) => [nameOf(key), key.digest]))
-  const bare = ({ key, mapName, mapType }: WantedKey): WantedKey => ({ mapName, mapType, key })
-  const wanted = then.wanted.filter((key) => mine.get(nameOf(key)) !== key.digest).map(bare)
-  const extra = ours.filter((key) => !then.theirs.has(nameOf(key))).map(bare)
-  const differing = ours.filter((key) => (then.theirs.get(nameOf(key)) ?? key.digest) !== key.digest).map(bare)
+  const wanted = next.wanted.filter((key) => mine.get(nameOf(key)) !== key.digest).map(bare)
+  const extra = ours.filter((key) => !next.theirs.has(nameOf(key))).map(bare)
+  const differing = ours.filter((key) => (next.theirs.get(nameOf(key)) ?? key.digest) !== key.digest).map(bare)
   // What the owner has removed and collected goes here as well; the rest it may lack.
   if (extra.length > 0) {
-    step.store(partition.id, { _tag: "Collect", epoch: then.epoch, keys: extra }, { _tag: "Nothing" })
+    step.store(partition.id, { _tag: "Collect", epoch: next.epoch, keys: extra }, { _tag: "Nothing" })
   }
   ask(
     step,
     partition,
     { _tag: "Records", keys: [...extra, ...differing] },
-    { _tag: "ReplicaRecords", owner: then.owner, wanted }
+    { _tag: "ReplicaRecords", owner: next.owner, wanted }
   )
 }
 
@@ -184,11 +185,11 @@ const records = (result: StoreResult) => (result._tag === "Got" ? result.deltas 
 
 export const stored = (
   step: DataStep,
-  { partitionId, then }: Extract<Awaited, { readonly _tag: "Repair" }>,
+  { partitionId, next }: Extract<Awaited, { readonly _tag: "Repair" }>,
   result: StoreResult
 ): void => {
   const partition = step.partition(partitionId)
-  if (then._tag === "OwnerMerged" || then._tag === "Filled") {
+  if (next._tag === "OwnerMerged" || next._tag === "Filled") {
     partition.storing--
     partition.changes++
   }
@@ -196,36 +197,36 @@ export const stored = (
   if (result._tag === "Failed") return
   const digests = result._tag === "Digests" ? result.digests : []
   const keyDigests = result._tag === "KeyDigests" ? result.keys : []
-  switch (then._tag) {
+  switch (next._tag) {
     case "OwnerRoot":
-      return ownerRoot(step, partition, then.round, digests[0] ?? 0)
+      return ownerRoot(step, partition, next.round, digests[0] ?? 0)
     case "ReplicaRoot":
-      if (digests[0] === then.digest) {
+      if (digests[0] === next.digest) {
         partition.syncedAtMs = step.nowMs
-        step.tell(then.owner, partitionId, { type: "equal", round: then.round, partitionIds: [partitionId] })
+        step.tell(next.owner, partitionId, { type: "equal", round: next.round, partitionIds: [partitionId] })
         return
       }
-      return replicaNodes(step, partition, then.owner)
+      return replicaNodes(step, partition, next.owner)
     case "ReplicaNodes":
-      step.tell(then.owner, partitionId, { type: "nodes", partitionId, nodes: then.nodes, digests })
+      step.tell(next.owner, partitionId, { type: "nodes", partitionId, nodes: next.nodes, digests })
       return
     case "OwnerNodes":
-      return ownerNodes(step, partition, then, digests)
+      return ownerNodes(step, partition, next, digests)
     case "OwnerKeys": {
       const { epoch } = partition
-      step.tell(then.replica, partitionId, { type: "keys", partitionId, leaf: then.leaf, keys: keyDigests, epoch })
+      step.tell(next.replica, partitionId, { type: "keys", partitionId, leaf: next.leaf, keys: keyDigests, epoch })
       return
     }
     case "ReplicaKeys":
-      return replicaKeys(step, partition, then, keyDigests)
+      return replicaKeys(step, partition, next, keyDigests)
     case "ReplicaRecords": {
       const content = { chunks: [], deltas: records(result) }
-      step.tell(then.owner, partitionId, { type: "differences", partitionId, wanted: then.wanted, content })
+      step.tell(next.owner, partitionId, { type: "differences", partitionId, wanted: next.wanted, content })
       return
     }
     case "OwnerRecords": {
       const content = { chunks: [], deltas: records(result) }
-      if (bytesOf(content) > 0) step.tell(then.replica, partitionId, { type: "fill", partitionId, content })
+      if (bytesOf(content) > 0) step.tell(next.replica, partitionId, { type: "fill", partitionId, content })
       return
     }
     case "OwnerMerged":
@@ -233,7 +234,7 @@ export const stored = (
       step.observe(result.latest)
       if (result.changed === 0) return
       partition.steadySinceMs = step.nowMs
-      Owner.replicate(step, partition, then.content, { _tag: "Repair" }, step.nowMs + repairPatienceMs, partition.epoch)
+      Owner.replicate(step, partition, next.content, { _tag: "Repair" }, step.nowMs + repairPatienceMs, partition.epoch)
       return
     case "Filled":
       if (result._tag === "Merged") step.observe(result.latest)

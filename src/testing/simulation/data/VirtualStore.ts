@@ -134,7 +134,7 @@ export class VirtualStore {
   ): StoreResult {
     const wanted =
       keys === undefined || keys === "all" ? undefined : new Set(keys.map((k) => nameOf(k.mapName, k.mapType, k.key)))
-    for (const [name, { key, mapName, mapType, records }] of [...partition.entries]) {
+    for (const [name, { key, mapName, mapType, records }] of partition.entries) {
       const goes = (record: MapRecord): boolean =>
         Epoch.isCollected(epoch, record) ||
         (keys !== undefined && (wanted === undefined || wanted.has(name)) && Epoch.isGone(epoch, record))
