@@ -1,8 +1,13 @@
 /**
  * Byte fields: on the wire an array of integers, because the reference's decoder takes nothing else.
  * An octet below 128 is one byte; the others are written as 0xcc and the octet. `bin` is accepted too.
+ *
+ * Three readers take turns, each from where the one before stopped: the kernel reads the bulk of a long
+ * field, a loop what is left of the form that encoders write, and a slow one any other form.
  */
-import { maximumNesting } from "./Limits.ts"
+import { kernelOctets, maximumNesting } from "./Limits.ts"
+import { decodedBlock, octetKernel, octetsAt, wireAt } from "./OctetKernel.ts"
+import { readByLoop } from "./OctetReadLoop.ts"
 import { cursor, openArray, readInteger, refused } from "./ReadPrimitives.ts"
 
 /** The bytes at `at`, or `refused`; `nesting` containers are open around them. */
@@ -16,9 +21,7 @@ export const readBytes = (
   const first = bytes[at] ?? 0
   if (first >= 0xc4 && first <= 0xc6) return readBinary(bytes, at, end, 1 << (first - 0xc4))
   const count = nesting >= maximumNesting ? -1 : openArray(bytes, at, end)
-  if (count < 0) return refused
-  const start = cursor.position
-  return minimal(bytes, words, start, end, count) ?? anyWidth(bytes, words, start, end, count)
+  return count < 0 ? refused : readOctets(bytes, words, end, new Uint8Array(count))
 }
 
 const readBinary = (bytes: Uint8Array, at: number, end: number, width: number): Uint8Array | typeof refused => {
@@ -31,146 +34,59 @@ const readBinary = (bytes: Uint8Array, at: number, end: number, width: number): 
   return new Uint8Array(bytes.subarray(start, start + length))
 }
 
-/** Octets read at a time; what the second lane reads of a block waits in `aside`. */
-const blockOctets = 65_536
-/** A shorter block is read in one lane. */
-const fewestTwoLaneOctets = 256
-const aside = new DataView(new ArrayBuffer(blockOctets))
+/** A shorter field is read by the loop: the copies to the kernel and back would cost more than it saves. */
+const fewestKernelOctets = 256
 
-/** Where a lane stopped, and whether it met an octet in another form. */
-const lane = { position: 0, odd: 0 }
-
-/** Octets in the form that encoders write, or `undefined` when any is not. */
-const minimal = (
-  bytes: Uint8Array,
-  words: DataView,
-  start: number,
-  end: number,
-  count: number
-): Uint8Array | undefined => {
-  const octets = new Uint8Array(count)
-  const target = new DataView(octets.buffer)
-  lane.position = start
-  lane.odd = 0
-  for (let done = 0; done < count; done += blockOctets) {
-    const stop = Math.min(count, done + blockOctets)
-    const next = stop - done < fewestTwoLaneOctets ? done : inTwoLanes(bytes, words, end, octets, target, done, stop)
-    inOneLane(bytes, words, end, octets, target, next, stop)
-  }
-  if (lane.odd !== 0 || lane.position > end) return undefined
-  cursor.position = lane.position
-  return octets
-}
-
-/**
- * There is no branch per octet: one that is marked is read one byte further. Eight unmarked ones in a
- * row are copied at once.
- */
-const inOneLane = (
+/** Fills `octets` from the cursor on. */
+const readOctets = (
   bytes: Uint8Array,
   words: DataView,
   end: number,
-  octets: Uint8Array,
-  target: DataView,
-  from: number,
-  stop: number
-): void => {
-  let { odd, position } = lane
-  let i = from
-  while (i < stop) {
-    if (i + 8 <= stop && position + 8 <= end) {
-      const low = words.getInt32(position, true)
-      const high = words.getInt32(position + 4, true)
-      if (((low | high) & 0x80808080) === 0) {
-        target.setInt32(i, low, true)
-        target.setInt32(i + 4, high, true)
-        i += 8
-        position += 8
-        continue
-      }
-    }
-    const pause = Math.min(stop, i + 8)
-    for (; i < pause; i++) {
-      const octet = bytes[position] ?? 0
-      const marked = octet >> 7
-      odd |= (octet ^ 0xcc) & -marked
-      octets[i] = bytes[position + marked] ?? 0
-      position += 1 + marked
-    }
-  }
-  lane.position = position
-  lane.odd = odd
-}
-
-/**
- * Where the next octet stands depends on the octet before, so one lane waits for its own loads. A
- * second one starts further on, behind any byte but 0xcc: whatever stands there ends an octet. It
- * never reads more than the block has left even if every byte before its start were an octet. Returns
- * how far the octets are complete.
- */
-const inTwoLanes = (
-  bytes: Uint8Array,
-  words: DataView,
-  end: number,
-  octets: Uint8Array,
-  target: DataView,
-  from: number,
-  stop: number
-): number => {
-  let first = lane.position
-  // A block of n octets takes n to 2n bytes, so this is within it; random octets make both lanes equal.
-  let middle = first + Math.floor((stop - from) * 0.75)
-  while (middle > first && bytes[middle - 1] === 0xcc) middle--
-  let second = middle
-  let i = from
-  let j = 0
-  let odd = 0
-  while (first + 4 <= middle && second + 4 <= end && i + j + (middle - first) + 2 <= stop) {
-    const a = words.getInt32(first, true)
-    const b = words.getInt32(second, true)
-    const markedA = (a >> 7) & 1
-    const markedB = (b >> 7) & 1
-    const nextA = 8 + (markedA << 3)
-    const nextB = 8 + (markedB << 3)
-    const markedA2 = (a >>> (7 + nextA)) & 1
-    const markedB2 = (b >>> (7 + nextB)) & 1
-    odd |= ((a ^ 0xcc) & 0xff & -markedA) | (((a >>> nextA) ^ 0xcc) & 0xff & -markedA2)
-    odd |= ((b ^ 0xcc) & 0xff & -markedB) | (((b >>> nextB) ^ 0xcc) & 0xff & -markedB2)
-    target.setInt16(i, ((a >>> (markedA << 3)) & 0xff) | (((a >>> (nextA + (markedA2 << 3))) & 0xff) << 8), true)
-    aside.setInt16(j, ((b >>> (markedB << 3)) & 0xff) | (((b >>> (nextB + (markedB2 << 3))) & 0xff) << 8), true)
-    i += 2
-    j += 2
-    first += 2 + markedA + markedA2
-    second += 2 + markedB + markedB2
-  }
-  for (; first < middle && i < stop; i++) {
-    const octet = bytes[first] ?? 0
-    const marked = octet >> 7
-    odd |= (octet ^ 0xcc) & -marked
-    octets[i] = bytes[first + marked] ?? 0
-    first += 1 + marked
-  }
-  octets.set(new Uint8Array(aside.buffer, 0, j), i)
-  lane.position = second
-  lane.odd |= odd
-  return i + j
-}
-
-const anyWidth = (
-  bytes: Uint8Array,
-  words: DataView,
-  start: number,
-  end: number,
-  count: number
+  octets: Uint8Array
 ): Uint8Array | typeof refused => {
-  const octets = new Uint8Array(count)
+  const done = octets.length < fewestKernelOctets ? 0 : readByKernel(words, end, octets)
+  const start = cursor.position
+  return readByLoop(bytes, words, start, end, octets, done) || readAnyWidth(bytes, words, start, end, octets, done)
+    ? octets
+    : refused
+}
+
+/** Reads from the cursor on as far as the kernel takes it. Returns how many octets that are. */
+const readByKernel = (words: DataView, end: number, octets: Uint8Array): number => {
+  const kernel = octetKernel()
+  if (kernel === undefined) return 0
+  let done = 0
+  for (;;) {
+    const position = cursor.position
+    const limit = Math.min(octets.length - done, kernelOctets)
+    const length = Math.min(end - position, 2 * limit)
+    kernel.memory.set(new Uint8Array(words.buffer, position, length), wireAt)
+    const read = kernel.decode(length, limit)
+    const count = kernel.decodedOctets()
+    octets.set(kernel.memory.subarray(octetsAt, octetsAt + count), done)
+    done += count
+    cursor.position = position + read
+    // It goes on only where it stopped for want of room.
+    if (count + decodedBlock <= limit || octets.length - done < decodedBlock) return done
+  }
+}
+
+/** Octets from index `done` on in any form; leaves the cursor behind them. False when there is no octet. */
+const readAnyWidth = (
+  bytes: Uint8Array,
+  words: DataView,
+  start: number,
+  end: number,
+  octets: Uint8Array,
+  done: number
+): boolean => {
   let position = start
-  for (let i = 0; i < count; i++) {
+  for (let i = done; i < octets.length; i++) {
     const octet = readInteger(bytes, words, position, end)
-    if (!(octet >= 0 && octet <= 0xff)) return refused
+    if (!(octet >= 0 && octet <= 0xff)) return false
     octets[i] = octet
     position = cursor.position
   }
   cursor.position = position
-  return octets
+  return true
 }

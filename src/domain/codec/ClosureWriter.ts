@@ -4,11 +4,12 @@
  * shortest form. Values that the schema forbids are refused, not repaired.
  */
 import { Option } from "effect"
+import { writeBytes } from "./BytesWriter.ts"
 import { encodedText } from "./ConstantRun.ts"
 import { writeText } from "./TextWriter.ts"
 import type { Field, LiteralsShape, StructShape, UnionShape, WireShape } from "./WireShape.ts"
 import { passesAll } from "./WireShape.ts"
-import { invalid, overflow, writeBinary, writeBytes, writeFloat, writeHeader, writeInteger } from "./WritePrimitives.ts"
+import { invalid, overflow, writeBinary, writeFloat, writeHeader, writeInteger } from "./WritePrimitives.ts"
 
 /** Writes a value at `at` and returns the next position, or `overflow` or `invalid`. */
 export type Writer = (value: unknown, at: number, bytes: Uint8Array, words: DataView, capacity: number) => number

@@ -7,6 +7,7 @@
  * leaves `at` behind what it has written or returns `overflow` or `invalid`.
  */
 import { Option } from "effect"
+import { writeBytes } from "./BytesWriter.ts"
 import type { Writer } from "./ClosureWriter.ts"
 import { generate } from "./CodeGeneration.ts"
 import { encodedText, wordAt, wordStarts } from "./ConstantRun.ts"
@@ -18,7 +19,6 @@ import {
   longestToken,
   overflow,
   writeBinary,
-  writeBytes,
   writeFloat,
   writeHeader,
   writeInteger,

@@ -23,3 +23,9 @@ export const outputSlabBytes = 65_536
 
 /** Bytes of the largest work buffer kept between two encodes; a larger one is dropped after use. */
 export const maximumRetainedBytes = 4_194_304
+
+/**
+ * Octets that pass through the memory of `OctetKernel.ts` at a time; a longer byte field goes in several
+ * turns. That memory is 256 KiB from first use, and never grows.
+ */
+export const kernelOctets = 65_536
