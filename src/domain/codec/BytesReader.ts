@@ -6,7 +6,7 @@
  * field, a loop what is left of the form that encoders write, and a slow one any other form.
  */
 import { kernelOctets, maximumNesting } from "./Limits.ts"
-import { decodedBlock, octetKernel, octetsAt, wireAt } from "./OctetKernel.ts"
+import { decodedBlock, fewestKernelOctets, octetKernel, octetsAt, wireAt } from "./OctetKernel.ts"
 import { readByLoop } from "./OctetReadLoop.ts"
 import { cursor, openArray, readInteger, refused } from "./ReadPrimitives.ts"
 
@@ -33,9 +33,6 @@ const readBinary = (bytes: Uint8Array, at: number, end: number, width: number): 
   // A plain copy: a Buffer's own `slice` would share the message's memory.
   return new Uint8Array(bytes.subarray(start, start + length))
 }
-
-/** A shorter field is read by the loop: the copies to the kernel and back would cost more than it saves. */
-const fewestKernelOctets = 256
 
 /** Fills `octets` from the cursor on. */
 const readOctets = (

@@ -2,11 +2,8 @@
  * Byte fields as arrays of integers: the bulk of a long one by the kernel, the rest by a loop.
  */
 import { kernelOctets } from "./Limits.ts"
-import { type OctetKernel, octetKernel, octetsAt, wireAt } from "./OctetKernel.ts"
+import { fewestKernelOctets, type OctetKernel, octetKernel, octetsAt, wireAt } from "./OctetKernel.ts"
 import { longestToken, overflow, writeHeader } from "./WritePrimitives.ts"
-
-/** A shorter field is written by the loop: the copies to the kernel and back would cost more than it saves. */
-const fewestKernelOctets = 256
 
 /** Bytes as an array of integers. */
 export const writeBytes = (

@@ -43,6 +43,9 @@ export interface OctetKernel {
 /** Bytes of wire form that are read in one step. */
 export const decodedBlock = 64
 
+/** A shorter field is left to the loops: the copies to the kernel and back would cost more than they save. */
+export const fewestKernelOctets = 128
+
 let kernel: OctetKernel | undefined
 let tried = false
 
