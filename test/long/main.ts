@@ -17,7 +17,7 @@ const steps: ReadonlyArray<Step> = [
   {
     name: "fuzz",
     what: "mutated frames against all readers",
-    args: ["test/domain/codec/Fuzz.ts", "--frames", "1000000", "--seed", String(process.pid)],
+    args: ["test/fuzz/main.ts", "--frames", "1000000", "--seed", String(process.pid * 1000)],
     limitSeconds: 240
   },
   {

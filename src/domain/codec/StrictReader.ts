@@ -25,9 +25,10 @@ export const readStrictly = (shape: WireShape, bytes: Uint8Array): Result.Result
   }
 }
 
-/** A string that the strict reader has decoded, or `undefined` when its bytes are not UTF-8. */
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+const toUtf8 = new TextEncoder()
 
+/** A string that the strict reader has decoded, or `undefined` when its bytes are not UTF-8. */
 interface Text {
   readonly value: string | undefined
   readonly offset: number
@@ -171,11 +172,27 @@ class StrictReader {
     const end = this.payloadEnd(offset, this.token())
     const start = this.position
     this.position = end
-    try {
-      return { value: utf8.decode(this.bytes.subarray(start, end)), offset }
-    } catch {
-      return { value: undefined, offset }
+    return { value: this.ascii(start, end) ?? this.utf8(start, end), offset }
+  }
+
+  /** A short string, which a loop reads sooner than a decoder; `undefined` when it is long or not ASCII. */
+  private ascii(start: number, end: number): string | undefined {
+    if (end - start > 64) return undefined
+    let text = ""
+    for (let i = start; i < end; i++) {
+      const unit = this.bytes[i] ?? 0x80
+      if (unit >= 0x80) return undefined
+      text += String.fromCharCode(unit)
     }
+    return text
+  }
+
+  /** A fatal decoder's exceptions would cost more than the rest of refusing a message. */
+  private utf8(start: number, end: number): string | undefined {
+    const bytes = this.bytes.subarray(start, end)
+    const text = utf8.decode(bytes)
+    // The decoder puts U+FFFD for what is no UTF-8; where it stood itself, the bytes come back.
+    return text.includes("\ufffd") && !isSame(toUtf8.encode(text), bytes) ? undefined : text
   }
 
   private literal({ values }: LiteralsShape): string {
@@ -203,7 +220,10 @@ class StrictReader {
         bytes[i] = octet
         this.position++
       } else {
-        bytes[i] = this.within(i, () => this.integer(0, 255))
+        // Without a closure for each octet: a frame has many.
+        this.path.push(i)
+        bytes[i] = this.integer(0, 255)
+        this.path.pop()
       }
     }
     this.nesting--
@@ -375,3 +395,5 @@ const cut = <T extends string | undefined>(text: T): T | string =>
   text !== undefined && text.length > 40 ? `${text.slice(0, 40)}…` : text
 
 const quote = (text: string): string => JSON.stringify(cut(text))
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((octet, i) => octet === b[i])

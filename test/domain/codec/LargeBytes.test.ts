@@ -8,7 +8,13 @@ import { assert, describe, it, vi } from "vitest"
 import { kernelOctets } from "../../../src/domain/codec/Limits.ts"
 import type { MalformedMessage } from "../../../src/domain/codec/MalformedMessage.ts"
 import { MessagePack } from "../../../src/domain/codec/MessagePack.ts"
-import { decodedBlock, fewestKernelOctets, octetKernel } from "../../../src/domain/codec/OctetKernel.ts"
+import {
+  decodedBlock,
+  fewestKernelOctets,
+  octetKernel,
+  octetsAt,
+  wireAt
+} from "../../../src/domain/codec/OctetKernel.ts"
 import { readStrictly } from "../../../src/domain/codec/StrictReader.ts"
 import { wireShape } from "../../../src/domain/codec/WireShape.ts"
 import { Bytes, U32 } from "../../../src/domain/model/Scalars.ts"
@@ -107,6 +113,21 @@ describe("long byte fields", () => {
         const read = Result.getOrThrow(codec.decode(expected))
         assert.isTrue(sameBytes(read.data, data) && read.after === 7, `${size} octets`)
       }
+    }
+  })
+
+  it("the kernel takes all but the last blocks, whatever the octets are", () => {
+    const kernel = octetKernel()
+    if (kernel === undefined) throw new Error("no kernel")
+    for (const content of Object.values(contents)) {
+      const data = Uint8Array.from({ length: 5000 }, (_, i) => content(i))
+      const wire = Array.from(data, form).flat()
+      kernel.memory.set(wire, wireAt)
+      const read = kernel.decode(wire.length, data.length)
+      const count = kernel.decodedOctets()
+      assert.isAbove(count, data.length - 2 * decodedBlock)
+      assert.isTrue(sameBytes(kernel.memory.subarray(octetsAt, octetsAt + count), data.subarray(0, count)))
+      assert.deepStrictEqual(wire.slice(read), Array.from(data.subarray(count), form).flat())
     }
   })
 
