@@ -28,7 +28,7 @@ export interface WasmFunction {
   readonly body: (...locals: ReadonlyArray<Local>) => Code
 }
 
-/** Codes one after the other. (Spelled `[...a, ...b]`, assembling took ten times as long.) */
+/** Codes one after the other. (Spelled `[...a, ...b]`, assembling took several times as long.) */
 export const sequence = (...parts: ReadonlyArray<Code>): Code => new Array<number>().concat(...parts)
 
 /** A module that exports its functions, and its memory of exactly `pages` times 64 KiB as `memory`. */
