@@ -50,15 +50,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     "4",
     "either half of the voters is a majority",
     "Quorum",
-    "oldest !== undefined && has(oldest) && 2 * voters",
-    "oldest !== undefined && 2 * voters"
+    "const holdsOldest = oldest !== undefined && has(oldest)",
+    "const holdsOldest = oldest !== undefined"
   ),
   inProtocol(
     "4",
     "staticQuorum(n) asks for n voters and no majority",
     "Quorum",
-    "voters.filter(has).length >= count && holdsMajority(voters, has)",
-    "voters.filter(has).length >= count"
+    "areAtLeast(count, voters, has) && holdsMajority(voters, has)",
+    "areAtLeast(count, voters, has)"
   ),
   inProtocol(
     "5",
@@ -179,8 +179,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "13",
     "old reports count",
     "Peers",
-    "report !== undefined && step.nowMs - report.atMs < step.timing.reportFreshMs ? report : undefined",
-    "report !== undefined && step.nowMs >= 0 ? report : undefined"
+    "report !== undefined && step.nowMs - report.atMs < freshMs(step, joined, voter.nodeId) ? report : undefined",
+    "report !== undefined && freshMs(step, joined, voter.nodeId) > 0 ? report : undefined"
   ),
   {
     rule: "14",
@@ -235,8 +235,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "17",
     "no pre-vote: whoever misses the master claims",
     "Mastership",
-    ": isJoint(step, joined, (voter) => isBadLink(step, joined, voter, master))",
-    ": master.nodeId !== step.self.nodeId"
+    "if (isDeposed(step, joined, toVoter(master))) claim(",
+    "if (isDeposed(step, joined, toVoter(master)) || master.nodeId !== step.self.nodeId) claim("
   ),
   inProtocol(
     "17",
@@ -398,8 +398,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "30",
     "parts are compared by the members that they list",
     "SplitPart",
-    "return isJoint(step, joined, hears) ? votersOf(joined.view.members).filter(hears).length : 0",
-    "return isJoint(step, joined, hears) ? joined.view.members.length : joined.view.members.length"
+    "if (!canReach(step, joined)) return 0\n  const voters = votersOf(joined.view.members)\n  return relies(step, joined)",
+    "const voters = votersOf(joined.view.members)\n  return relies(step, joined) || voters.length > 0"
   ),
   inProtocol(
     "30",
@@ -462,8 +462,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "F9",
     "a member that was never heard counts as alive",
     "Suspicion",
-    "if (peer.incarnation !== incarnationOf(member)) return silentMs > step.state.config.maxNoHeartbeatMs",
-    "if (peer.incarnation !== incarnationOf(member)) return false"
+    "    return silentMs > maxNoHeartbeatMs\n  }",
+    "    return false\n  }"
   ),
   inProtocol(
     "F10",
