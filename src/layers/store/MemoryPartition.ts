@@ -8,7 +8,7 @@ import type { MapRecord } from "../../domain/data/MapRecord.ts"
 import { recordBytes } from "../../domain/data/MergeRecord.ts"
 import { keyHash, RecordDigest } from "../../domain/data/RecordDigest.ts"
 import type { MapType } from "../../domain/model/Migration.ts"
-import type { KeyName } from "../../services/PartitionStore.ts"
+import type { KeyName } from "../../domain/data/KeyName.ts"
 
 /** All records of one key. */
 export interface Entry extends KeyName {

@@ -8,7 +8,7 @@ import { DigestTree } from "../../domain/data/DigestTree.ts"
 import { KeyRecords } from "../../domain/data/KeyRecords.ts"
 import type { MapRecord } from "../../domain/data/MapRecord.ts"
 import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
-import type { KeyDigest } from "../../services/PartitionStore.ts"
+import type { KeyDigest } from "../../domain/data/KeyName.ts"
 import { entries, type MemoryMap, type MemoryPartition } from "./MemoryPartition.ts"
 
 /** Keys that one piece looks at. */

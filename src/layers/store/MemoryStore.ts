@@ -13,7 +13,8 @@ import { encodeDelta, type NamedRecord } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
 import type { DeltaOp } from "../../domain/wire/PartitionMessages.ts"
 import type { MapChange } from "../../services/MapStore.ts"
-import type { CollectScope, KeyName, Merged, PartitionSize } from "../../services/PartitionStore.ts"
+import type { KeyName } from "../../domain/data/KeyName.ts"
+import type { CollectScope, Merged, PartitionSize } from "../../services/PartitionStore.ts"
 import { StoreFull } from "../../services/StoreErrors.ts"
 import {
   type Entry,

@@ -8,7 +8,7 @@ import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { encodeChunk, encodeDelta } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
 import type { MapStoreShape } from "../../services/MapStore.ts"
-import type { KeyName } from "../../services/PartitionStore.ts"
+import type { KeyName } from "../../domain/data/KeyName.ts"
 import { expect, expectSame, type Law, type Medium } from "./Law.ts"
 
 const at = (wallMs: number, counter = 0): Timestamp => ({ wallMs, counter, node: "a#1" })
