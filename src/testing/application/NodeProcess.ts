@@ -28,6 +28,7 @@ import { JoinFailed } from "../../services/ClusterErrors.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
 import { MonitoringTopology } from "../../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../../services/SplitBrainPolicy.ts"
+import type { TransportLimits } from "../../services/TransportLimits.ts"
 import { Process, type ProcessClock } from "../simulation/Process.ts"
 import * as Seeded from "../simulation/Random.ts"
 import type { TestServices } from "../TestCluster.ts"
@@ -46,6 +47,7 @@ export interface NodeProcessOptions {
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
   readonly topology: Topology
+  readonly limits: Partial<TransportLimits>
 }
 
 /** What a process needs of the world around it. */
@@ -103,7 +105,7 @@ export class NodeProcess extends Process implements SimulatedNode {
     this.options = options
     this.around = around
     this.start = options.start
-    this.transport = new SimulatedTransport(options.address, around.wireOf(this))
+    this.transport = new SimulatedTransport(options.address, around.wireOf(this), options.limits)
   }
 
   /** For a person: node and start, such as `n2#1`. */

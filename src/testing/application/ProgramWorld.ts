@@ -11,6 +11,7 @@ import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
+import type { TransportLimits } from "../../services/TransportLimits.ts"
 import type { Arena } from "../simulation/Arena.ts"
 import { EventQueue, type Timed } from "../simulation/EventQueue.ts"
 import { type DelayRange, type End, Network } from "../simulation/Network.ts"
@@ -32,6 +33,7 @@ export interface ProgramWorldOptions {
   readonly seed: number
   readonly policy: QuorumPolicy
   readonly topology: Topology
+  readonly limits: Partial<TransportLimits>
   readonly delay: DelayRange
   /** Every message is encoded when it is sent and decoded when it arrives. */
   readonly codec: boolean
@@ -90,10 +92,12 @@ export class ProgramWorld implements Arena, SimulatedWorld {
       dialFailed: (process, address, refused) => on(process).transport.dialFailed(address, refused),
       closed: (process, id) => on(process).transport.closed(id),
       received: (process, id, item, from) => {
-        const message = item instanceof Uint8Array ? this.decode(process, item) : item
+        const { body, outbox } = item
+        outbox.remove()
+        const message = body instanceof Uint8Array ? this.decode(process, body) : body
         if (message.type === "HEARTBEAT") this.safety.heard(process, from)
         else if (options.messages) this.note(`${on(process).title} receives ${describeMessage(message)}`)
-        on(process).transport.received(id, message, item instanceof Uint8Array ? item.length : 0)
+        on(process).transport.received(id, message, body instanceof Uint8Array ? body.length : 0)
       }
     })
   }
@@ -172,7 +176,8 @@ export class ProgramWorld implements Arena, SimulatedWorld {
         config: { ...ClusterConfig.defaults, seedAddresses: this.residences.addressesOf(seeds), ...config },
         node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
         policy: this.options.policy,
-        topology: this.options.topology
+        topology: this.options.topology,
+        limits: this.options.limits
       },
       {
         turns: this.turns,
@@ -267,17 +272,17 @@ export class ProgramWorld implements Arena, SimulatedWorld {
   /** Why the scenario has not come to where it should after the faults; `undefined` when it has. */
   unfinished(): string | undefined {
     const { completes, eventually } = this.options.scenario
+    const absent = this.living.find((process) => !process.isRunning)
+    if (absent !== undefined) return `the program of ${absent.title} has not begun`
     for (const [name, check] of checksOf(eventually)) {
       const fault = check(this)
       if (fault !== undefined) return `"${name}" does not hold: ${fault}`
     }
     const waiting = completes === true ? this.living.find((process) => !process.isComplete) : undefined
     if (waiting === undefined) return undefined
-    const does = !waiting.isRunning
-      ? "has not begun"
-      : waiting.isAsleep
-        ? "sleeps"
-        : "waits, and no timer of its own will wake it: a deadlock, unless a change of the cluster does"
+    const does = waiting.isAsleep
+      ? "sleeps"
+      : "waits, and no timer of its own will wake it: a deadlock, a promise, or a change of the cluster that does not come"
     return `the program of ${waiting.title} has not completed: it ${does}`
   }
 

@@ -1,6 +1,7 @@
 /** One run of a scenario from one seed: nodes start, faults strike, everything heals, and what should be true comes true. */
 import { available } from "../../domain/protocol/Quorum.ts"
 import { defaultTopology } from "../../domain/protocol/Topology.ts"
+import type { TransportLimits } from "../../services/TransportLimits.ts"
 import { lineagesOf } from "../simulation/Agreement.ts"
 import type { Fault } from "../simulation/Fault.ts"
 import { awaitAgreement, heal } from "../simulation/Healing.ts"
@@ -15,6 +16,8 @@ import type { Scenario } from "./Scenario.ts"
 export interface Options extends Omit<Protocol.Options, "tamper"> {
   /** The transcript tells of every message but heartbeats too. Default false: of the programs and of what nodes decide. */
   readonly messages?: boolean
+  /** Bounds of every node's transport that differ from `TransportLimits.defaults`. */
+  readonly limits?: Partial<TransportLimits>
 }
 
 export interface Outcome extends Protocol.Outcome {
@@ -33,6 +36,7 @@ const runOnce = (
     seed: options.seed * 2 + 1,
     policy: options.policy ?? available,
     topology: options.topology ?? defaultTopology,
+    limits: options.limits ?? {},
     delay: setup.delay,
     codec: options.codec ?? false,
     transcript,

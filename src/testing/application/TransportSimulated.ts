@@ -1,9 +1,9 @@
 /**
  * The transport of one process over the simulator's network: delays, cuts and losses from a seed, in virtual time.
- * It keeps the contract: order, one message of an unidentified connection, bounds. What a simulated wire has no
- * room for, it holds: there is no backpressure, and no message overtakes another.
+ * It keeps the contract: order, one message of an unidentified connection, bounds, and backpressure: a message takes
+ * room in its sender's outbox until it has arrived. No message overtakes another.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Latch, Layer } from "effect"
 import { FrameTooLarge } from "../../domain/codec/Frame.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
@@ -13,8 +13,38 @@ import { TooManyDials, Transport, type TransportEvent } from "../../services/Tra
 import { TransportLimits } from "../../services/TransportLimits.ts"
 import { Violation } from "../simulation/Violation.ts"
 
+/** What one end of a connection has sent and the other has not received. */
+class Outbox {
+  private messages = 0
+  private readonly room = Latch.makeUnsafe(true)
+  private readonly max: number
+
+  constructor(max: number) {
+    this.max = max
+  }
+  get isFull(): boolean {
+    return this.messages >= this.max
+  }
+  get awaitRoom(): Effect.Effect<void> {
+    return this.room.isOpen() ? Effect.void : this.room.await
+  }
+  add(): void {
+    if (++this.messages > this.max / 2) this.room.closeUnsafe()
+  }
+  remove(): void {
+    if (--this.messages <= this.max / 4) this.room.openUnsafe()
+  }
+  /** The connection has ended: nobody waits any more. */
+  end(): void {
+    this.room.openUnsafe()
+  }
+}
+
 /** A message as it travels: the value, or its bytes. */
-export type Parcel = ClusterMessage | Uint8Array
+export interface Parcel {
+  readonly body: ClusterMessage | Uint8Array
+  readonly outbox: Outbox
+}
 
 /** What a process can ask of the network. */
 export interface Wire {
@@ -22,7 +52,7 @@ export interface Wire {
   readonly send: (connection: ConnectionId, parcel: Parcel) => void
   readonly close: (connection: ConnectionId) => void
   /** As the process's release writes it. */
-  readonly pack: (message: ClusterMessage) => Parcel
+  readonly pack: (message: ClusterMessage) => ClusterMessage | Uint8Array
   readonly later: (delayMs: number, run: () => void) => void
 }
 
@@ -36,22 +66,20 @@ interface Stranger {
 const maxUntaken = 100_000
 
 export class SimulatedTransport {
-  private readonly limits: TransportLimits = {
-    ...TransportLimits.defaults,
-    maxInboxEvents: maxUntaken,
-    maxInboxBytes: TransportLimits.defaults.maxOutboxBytes
-  }
+  private readonly limits: TransportLimits
   private readonly counters = Counters.make()
-  private readonly inbox = Inbox.make(this.limits)
+  private readonly inbox: Inbox.Inbox
   private readonly strangers = new Map<ConnectionId, Stranger>()
-  private readonly open = new Set<ConnectionId>()
+  private readonly open = new Map<ConnectionId, Outbox>()
   private readonly address: string
   private readonly wire: Wire
   private dials = 0
 
-  constructor(address: string, wire: Wire) {
+  constructor(address: string, wire: Wire, limits: Partial<TransportLimits>) {
     this.address = address
     this.wire = wire
+    this.limits = { ...TransportLimits.defaults, ...limits }
+    this.inbox = Inbox.make({ maxInboxEvents: maxUntaken, maxInboxBytes: Number.POSITIVE_INFINITY })
   }
 
   // ---- what happens -------------------------------------------------------------------------------------
@@ -103,11 +131,14 @@ export class SimulatedTransport {
   }
 
   private opens(connection: ConnectionId): void {
-    this.open.add(connection)
+    this.open.set(connection, new Outbox(this.limits.maxOutboxMessages))
     this.counters.connections++
   }
   private ends(connection: ConnectionId, how: Pick<Extract<TransportEvent, { _tag: "Closed" }>, "cause" | "detail">) {
-    if (!this.open.delete(connection)) return
+    const outbox = this.open.get(connection)
+    if (outbox === undefined) return
+    this.open.delete(connection)
+    outbox.end()
     this.counters.connections--
     if (this.strangers.delete(connection)) this.counters.unidentified--
     this.add({ _tag: "Closed", connection, ...how })
@@ -121,18 +152,27 @@ export class SimulatedTransport {
   // ---- what is asked ------------------------------------------------------------------------------------
 
   private sendNow(connection: ConnectionId, message: ClusterMessage): Effect.Effect<void, FrameTooLarge> {
-    if (!this.open.has(connection)) {
+    const outbox = this.open.get(connection)
+    if (outbox === undefined) {
       this.counters.dropped++
       return Effect.void
     }
-    const parcel = this.wire.pack(message)
-    const size = parcel instanceof Uint8Array ? parcel.length : 0
+    const body = this.wire.pack(message)
+    const size = body instanceof Uint8Array ? body.length : 0
     if (size > this.limits.maxFrameBytes) {
       return Effect.fail(new FrameTooLarge({ size, limit: this.limits.maxFrameBytes }))
     }
+    if (outbox.isFull) {
+      this.counters.outboxFull++
+      this.wire.close(connection)
+      const detail = `${this.limits.maxOutboxMessages} messages wait to be sent, more are not allowed`
+      this.ends(connection, { cause: "outboxFull", detail })
+      return Effect.void
+    }
     this.counters.framesOut++
     this.counters.bytesOut += size
-    this.wire.send(connection, parcel)
+    outbox.add()
+    this.wire.send(connection, { body, outbox })
     return Effect.void
   }
 
@@ -150,7 +190,7 @@ export class SimulatedTransport {
           return Effect.void
         }),
       send: (connection, message) => Effect.suspend(() => this.sendNow(connection, message)),
-      awaitRoom: () => Effect.void,
+      awaitRoom: (connection) => Effect.suspend(() => this.open.get(connection)?.awaitRoom ?? Effect.void),
       identify: (connection) =>
         Effect.sync(() => {
           const stranger = this.strangers.get(connection)

@@ -207,60 +207,6 @@ describe("a program", () => {
   })
 })
 
-describe("the network", () => {
-  /** How many active members each node sees, ten times a second. */
-  const seen = (faults: ReadonlyArray<Simulation.Fault>) => {
-    const told = new Map<string, Set<number>>()
-    const scenario = ticking(({ nodeId }) =>
-      Effect.gen(function* () {
-        const { members } = yield* (yield* ClusterService).membersView
-        const counts = told.get(nodeId) ?? new Set()
-        told.set(nodeId, counts.add(members.filter(({ state }) => state === "active").length))
-      })
-    )
-    const config = { suspicionTimeoutMs: 2500, splitBrainCheckIntervalMs: 5000 }
-    const outcome = SimulatedCluster.run(scenario, { ...quick, virtualMs: 30_000, seed: 2, faults, config })
-    return { outcome, least: (nodeId: string) => Math.min(...(told.get(nodeId) ?? [])) }
-  }
-
-  it.each([
-    { what: "nothing", faults: none, isSplit: false },
-    {
-      what: "a partition both ways",
-      faults: [{ _tag: "Partition", atMs: 8000, side: ["n3"], oneWay: false, forMs: 60_000 }],
-      isSplit: true
-    },
-    {
-      what: "a partition one way",
-      faults: [{ _tag: "Partition", atMs: 8000, side: ["n3"], oneWay: true, forMs: 60_000 }],
-      isSplit: true
-    },
-    {
-      what: "one cut link, which removes nobody",
-      faults: [{ _tag: "Cut", atMs: 8000, from: "n2", to: "n3", oneWay: false, forMs: 60_000 }],
-      isSplit: false
-    },
-    {
-      what: "a slow node, reset connections and lost packets",
-      faults: [
-        { _tag: "SlowNode", atMs: 8000, node: "n3", extraMs: 300, forMs: 5000 },
-        { _tag: "Loss", atMs: 8000, node: "n2", share: 0.1, forMs: 5000 },
-        { _tag: "BreakLink", atMs: 9000, from: "n1", to: "n2" }
-      ],
-      isSplit: false
-    }
-  ] satisfies ReadonlyArray<{
-    what: string
-    faults: ReadonlyArray<Simulation.Fault>
-    isSplit: boolean
-  }>)("is seen by programs through their nodes: $what", ({ faults, isSplit }) => {
-    const { least, outcome } = seen(faults)
-    assert.isUndefined(outcome.violation)
-    assert.strictEqual(least("n1"), isSplit ? 2 : 3)
-    assert.strictEqual(least("n3") < 3, isSplit)
-  })
-})
-
 describe("a run is broken by", () => {
   const violationOf = (scenario: SimulatedCluster.Scenario) =>
     SimulatedCluster.run(() => scenario, { ...quick, nodes: 1, seed: 1, faults: none }).violation ?? ""
