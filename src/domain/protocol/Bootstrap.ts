@@ -5,6 +5,7 @@
  */
 import { Option } from "effect"
 import { formatAddress } from "../model/Address.ts"
+import { compareCodePoints } from "../model/CodePointOrder.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
 import { maxFreshNodes, maxKnownAddresses, maxOpeningListBytes, withinBytes } from "./Bounds.ts"
@@ -90,6 +91,24 @@ export const dropSelfSeed = (step: Step, address: string | undefined): void => {
   })
 }
 
+/**
+ * Those heard, with room for one more; `undefined` if there is none. Of too many the seeds stay, without whom nobody
+ * founds, and then the lowest ids: all seeds must agree on who is the candidate.
+ */
+const withRoomFor = (fresh: Fresh, nodeId: string, address: string): Fresh["heard"] | undefined => {
+  const { heard, seeds } = fresh
+  if (heard.has(nodeId) || heard.size < maxFreshNodes) return heard
+  const isSeed = (id: string, at: string): boolean => seeds.some((seed) => seed.nodeId === id || seed.address === at)
+  let last: string | undefined
+  for (const [id, node] of heard) {
+    if (!isSeed(id, node.address) && (last === undefined || compareCodePoints(id, last) > 0)) last = id
+  }
+  if (last === undefined || (!isSeed(nodeId, address) && compareCodePoints(nodeId, last) > 0)) return undefined
+  const rest = new Map(heard)
+  rest.delete(last)
+  return rest
+}
+
 /** Another fresh node speaks. It may get this node's promise for a founding round. */
 export const learnFresh = (step: Step, request: JoinRequestPayload, connection: ConnectionId): void => {
   const address = formatAddress(request.host, request.clusterPort)
@@ -97,7 +116,7 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
   resolveSeed(step, Mesh.connectionOf(step, connection)?.dialled, request.nodeId)
   learnAddresses(step, [address, ...(request.known ?? [])])
   const fresh = step.fresh
-  if (fresh === undefined || (!fresh.heard.has(request.nodeId) && fresh.heard.size >= maxFreshNodes)) return
+  if (fresh === undefined) return
   const node: FreshNode = {
     incarnation: request.incarnation ?? 0,
     host: request.host,
@@ -112,7 +131,9 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
     noFound: request.noFound === true,
     heardAtMs: step.nowMs
   }
-  step.setFresh({ heard: new Map(fresh.heard).set(request.nodeId, node) })
+  const heard = withRoomFor(fresh, request.nodeId, address)
+  if (heard === undefined) return
+  step.setFresh({ heard: new Map(heard).set(request.nodeId, node) })
   dropReplacedFormerVoters(step, request.nodeId, node.incarnation)
   considerPromise(step, request.nodeId, node)
 }

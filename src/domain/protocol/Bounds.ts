@@ -2,7 +2,7 @@
 
 /** Addresses a fresh node remembers to ask; further ones are not learned. */
 export const maxKnownAddresses = 64
-/** Fresh nodes heard during a cold start; further ones are answered and not remembered. */
+/** Fresh nodes heard during a cold start; of more the seeds are remembered, and the lowest ids. */
 export const maxFreshNodes = 256
 /** Joins waiting for the next view; further ones are told to come back. */
 export const maxQueuedJoins = 256

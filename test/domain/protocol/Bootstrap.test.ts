@@ -1,6 +1,7 @@
 /** How nodes that know only addresses become a cluster. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { maxFreshNodes } from "../../../src/domain/protocol/Bounds.ts"
 import { addressOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
 import { joinRequest, Transcript } from "./Transcript.ts"
 
@@ -45,6 +46,25 @@ describe("bootstrap", () => {
         #1 -> JOIN_RESPONSE of n2: NOT_MASTER_YET: this node looks for a cluster itself
         = looks for a cluster, heard n1, promise 1 to n1"
     `)
+  })
+
+  it("of more fresh nodes than can be remembered the seeds are, and the lowest ids", () => {
+    const n900 = new Transcript("n900", { seeds: ["n901", "n902"] }).tick()
+    const heard = (): ReadonlyMap<string, unknown> =>
+      n900.state.phase._tag === "Fresh" ? n900.state.phase.heard : new Map<string, unknown>()
+    const speak = (id: string): void => {
+      const connection = 9000 + heard().size + Number(id.slice(1))
+      n900.accepted(connection).receive(connection, joinRequest(id))
+    }
+    for (let i = 1; i < maxFreshNodes; i++) speak(`n${i}`)
+    for (const seed of ["n901", "n902"]) speak(seed)
+    expect([heard().size, heard().has("n901"), heard().has("n902")]).toEqual([maxFreshNodes, true, true])
+    // The highest id has made room; a higher one finds none, a lower one does.
+    expect(heard().has("n99")).toBe(false)
+    speak("n999")
+    expect(heard().has("n999")).toBe(false)
+    speak("n100000")
+    expect([heard().size, heard().has("n100000"), heard().has("n98")]).toEqual([maxFreshNodes, true, false])
   })
 
   it("the candidate founds when the others have promised", () => {
