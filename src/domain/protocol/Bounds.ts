@@ -6,6 +6,8 @@ export const maxKnownAddresses = 64
 export const maxFreshNodes = 256
 /** Joins waiting for the next view; further ones are told to come back. */
 export const maxQueuedJoins = 256
+/** Members, and those that join, up to which each change makes a view at once; of more a view every half interval. */
+export const maxEagerMembers = 100
 /** Connections to one node; the oldest is closed. */
 export const maxConnectionsPerNode = 4
 /** Addresses dialled at the same time or waiting to be; further ones wait for a tick. */

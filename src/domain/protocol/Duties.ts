@@ -5,6 +5,7 @@
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
 import { incarnationOf, isBaseVoter, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { maxEagerMembers } from "./Bounds.ts"
 import { claim } from "./Mastership.ts"
 import * as Migrating from "./Migrating.ts"
 import { freshReportOf, isProvenDead, reportOf } from "./Peers.ts"
@@ -188,6 +189,9 @@ export const run = (step: Step): void => {
   if (joined === undefined || step.nowMs < step.state.holdUntilMs) return
   const unsettledFounding = !joined.settled && joined.view.base.founding !== undefined
   if (unsettledFounding || (!joined.settled && step.nowMs - joined.viewAtMs < step.timing.supersedeMs)) return
+  // What N members each adopt and acknowledge should bring many changes at once.
+  const members = joined.view.members.length + joined.joins.size
+  if (joined.settled && members > maxEagerMembers && step.nowMs - joined.viewAtMs < step.timing.resendMs) return
   // A settled view without this node is the end of its own leave.
   if (joined.settled && selfMember(step.state, joined) === undefined) return
   forgetSilentJoins(step, joined)

@@ -1,9 +1,24 @@
 /** Who is let in, and what everyone is told. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { maxEagerMembers } from "../../../src/domain/protocol/Bounds.ts"
+import { portOf } from "../../simulation/VirtualCluster.ts"
 import { founder, heartbeat, joinRequest, masterOf, referenceJoinRequest, Transcript } from "./Transcript.ts"
 
 describe("joining", () => {
+  it("many at once into a large cluster come with one view: what everyone adopts brings many changes", () => {
+    const ids = (from: number, count: number) => Array.from({ length: count }, (_, i) => `n${from + i}`)
+    const n1 = masterOf("n1", ids(2, maxEagerMembers - 1))
+    const { version } = n1.joined.view
+    for (const id of ids(201, 20)) n1.accepted(portOf(id)).receive(portOf(id), joinRequest(id))
+    const joined = n1.joined
+    // The first comes at once or waits, as those after it do.
+    expect(joined.view.version - version).toBeLessThanOrEqual(1)
+    n1.until(1000)
+    expect(n1.joined.view.members.length).toBe(maxEagerMembers + 20)
+    expect(n1.joined.view.version - version).toBeLessThanOrEqual(3)
+  })
+
   it("a node without seeds founds a cluster at once, with version 1 and join version 0", () => {
     const n1 = new Transcript("n1").tick()
     expect(n1.text()).toMatchInlineSnapshot(`
