@@ -58,6 +58,12 @@ const steps: ReadonlyArray<Step> = [
     limitSeconds: 180
   },
   {
+    name: "membership",
+    what: "cost and speed of watching, all-to-all and on rings",
+    args: ["bench/Membership.ts", "--quick"],
+    limitSeconds: 240
+  },
+  {
     name: "badInput",
     what: "wrong flags and settings, real processes",
     args: ["test/long/BadInput.ts"],
