@@ -92,6 +92,8 @@ export class NodeProcess extends Process implements SimulatedNode {
   isRunning = false
   /** Its program has completed. */
   isComplete = false
+  /** It was asked to end. */
+  isLeaving = false
   private readonly around: Surroundings
   private readonly options: NodeProcessOptions
   private readonly sleeps = { count: 0 }
@@ -198,6 +200,7 @@ export class NodeProcess extends Process implements SimulatedNode {
   }
   /** As by a signal: the program is interrupted, its finalizers run, and the node leaves. */
   interrupt(): void {
+    this.isLeaving = true
     this.whenAwake(() => this.around.turns.add(this, () => this.fiber?.interruptUnsafe()))
   }
 }

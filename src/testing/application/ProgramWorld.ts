@@ -272,6 +272,8 @@ export class ProgramWorld implements Arena, SimulatedWorld {
   /** Why the scenario has not come to where it should after the faults; `undefined` when it has. */
   unfinished(): string | undefined {
     const { completes, eventually } = this.options.scenario
+    const hanging = this.living.find((process) => process.isLeaving)
+    if (hanging !== undefined) return `${hanging.title} was asked to leave, and its finalizers have not come to an end`
     const absent = this.living.find((process) => !process.isRunning)
     if (absent !== undefined) return `the program of ${absent.title} has not begun`
     for (const [name, check] of checksOf(eventually)) {

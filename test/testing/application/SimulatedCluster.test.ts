@@ -41,6 +41,14 @@ describe("a run of programs", () => {
     assert.strictEqual(SimulatedCluster.run(idle, { ...quick, seed: 1, transcript: true }).traceHash, traces[0])
   })
 
+  it.effect("does not depend on the Effect that it is run by, nor on its clock", () =>
+    Effect.sync(() => SimulatedCluster.run(idle, { ...quick, seed: 1 }).traceHash).pipe(
+      Effect.map((traceHash) =>
+        assert.strictEqual(traceHash, SimulatedCluster.run(idle, { ...quick, seed: 1 }).traceHash)
+      )
+    )
+  )
+
   it("passes every message through the codec when told to, to the same end", () => {
     const { traceHash } = SimulatedCluster.run(idle, { ...quick, seed: 1 })
     assert.strictEqual(SimulatedCluster.run(idle, { ...quick, seed: 1, codec: true }).traceHash, traceHash)
@@ -243,6 +251,13 @@ describe("a run is broken by", () => {
   it("a program that never completes, with why", () => {
     const sleeps = { program: () => Effect.sleep("1 hour"), completes: true }
     assert.match(violationOf(sleeps), /program of n\d#1 has not completed: it sleeps/)
+  })
+
+  it("a program that does not end when its node is asked to leave", () => {
+    const program = () => Effect.ensuring(Effect.never, Effect.never)
+    const faults: ReadonlyArray<Simulation.Fault> = [{ _tag: "Leave", atMs: 8000, node: "n2" }]
+    const { violation } = SimulatedCluster.run(() => ({ program }), { ...quick, nodes: 2, seed: 1, faults })
+    assert.match(violation ?? "", /n2#1 was asked to leave, and its finalizers have not/)
   })
 
   it("a program that goes on and on while no time passes", () => {
