@@ -7,7 +7,10 @@ import { incarnationOf } from "../../domain/protocol/ClusterView.ts"
 import type { Process } from "./Process.ts"
 import { describeMembers, describeVersion } from "./Transcript.ts"
 
-const spread = (counts: Iterable<number>): number => Math.max(...counts) - Math.min(...counts)
+const spread = (counts: ReadonlyMap<string, number>): number => {
+  const numbers = [...counts.values()]
+  return Math.max(...numbers) - Math.min(...numbers)
+}
 
 /** What is wrong with a table of these members, of which each partition should have so many backups. */
 const tableFault = ({ table }: Joined, ids: ReadonlyArray<string>, backups: number): string | undefined => {
@@ -23,8 +26,8 @@ const tableFault = ({ table }: Joined, ids: ReadonlyArray<string>, backups: numb
       held.set(replica, count + 1)
     }
   }
-  if (spread(owned.values()) > 1) return `owners are uneven: ${[...owned.values()].join()}`
-  if (spread(held.values()) > 2) return `replicas are uneven: ${[...held.values()].join()}`
+  if (spread(owned) > 1) return `owners are uneven: ${[...owned.values()].join()}`
+  if (spread(held) > 2) return `replicas are uneven: ${[...held.values()].join()}`
   return undefined
 }
 
