@@ -148,6 +148,52 @@ describe("counterexamples to simpler designs", () => {
     expect(termOf(world.get("n2").joined?.view.version ?? 0)).toBeLessThanOrEqual(3)
   })
 
+  it("parts that merge do not raise their terms against each other: one claim for those who come over is enough", () => {
+    const world = cluster(6, { config: { suspicionTimeoutMs: 2500, splitBrainCheckIntervalMs: 2000 } })
+    const parts = [
+      ["n1", "n2"],
+      ["n3", "n4"],
+      ["n5", "n6"]
+    ]
+    for (const part of parts) {
+      for (const one of part) for (const other of ids(6)) if (!part.includes(other)) world.cut(one, other)
+    }
+    world.run(20_000)
+    const terms = () => world.living.map(({ joined }) => termOf(joined?.view.version ?? 0))
+    const highest = Math.max(...terms())
+    world.network.mendAll()
+    expect(converge(world)).toBeGreaterThan(-1)
+    expect(Math.max(...terms())).toBeLessThanOrEqual(highest + parts.length)
+  })
+
+  it("every address changes in a rolling upgrade: one node after another comes back elsewhere, and the cluster lives on", () => {
+    const world = cluster(4)
+    const seeds = [...ids(4), "n11", "n12", "n13", "n14"].map(addressOf)
+    for (const id of ids(4)) {
+      world.kill(id)
+      world.run(2000)
+      world.start(id, { seeds, host: `n1${id.slice(1)}`, node: { partitionCount: 12 } })
+      expect(converge(world, 20_000)).toBeGreaterThan(-1)
+    }
+    const ports = world.get("n14").joined?.view.members.map(({ clusterPort }) => clusterPort)
+    expect(ports?.toSorted()).toEqual([9011, 9012, 9013, 9014])
+  })
+
+  it("two members each sure to be master: of the thawed one and its successor only one acts in a term of a lineage", () => {
+    const world = cluster(5)
+    world.run(5000)
+    world.freeze("n1")
+    world.run(9000)
+    world.thaw("n1")
+    for (let i = 0; i < 400; i++) {
+      world.run(25)
+      const acting = world.living.filter((process) => process.isActing)
+      const terms = acting.map(({ joined }) => `${joined?.view.lineage} ${termOf(joined?.view.version ?? 0)}`)
+      expect(new Set(terms).size).toBe(terms.length)
+    }
+    expect(masters(world)).toHaveLength(1)
+  })
+
   it("a thawed process that was removed asks again as a new one", () => {
     const world = cluster(4)
     world.freeze("n3")

@@ -1,4 +1,6 @@
 /** Claims: one master for each term. */
+import { isActing } from "../../../src/domain/protocol/ClusterState.ts"
+import { nextVersion } from "../../../src/domain/protocol/Version.ts"
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
@@ -112,6 +114,18 @@ describe("mastership", () => {
     const older = n3.joined.view.version - 1
     n3.receive(2, heartbeat("n2", n3, { membersViewVersion: older, promise: 1, promisedTo: "n2" }))
     expect(n3.joined.promise.to).toBe("")
+  })
+
+  it("who has promised itself a term and lost it does not act in the winner's view of that term", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    expect(n2.joined.promise).toEqual({ term: 1, to: "n2" })
+    const { view } = n2.joined
+    const version = nextVersion(view.version, 1)
+    const won = { ...view, version, parent: { lineage: view.lineage, version: view.version } }
+    n2.receive(3, { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...toWire(won, false) })
+    expect(n2.joined.view.version).toBe(version)
+    expect(isActing(n2.state, n2.joined)).toBe(false)
   })
 
   it("a recovered master that is older again does not act in its successor's term", () => {

@@ -66,6 +66,23 @@ describe("faults of the reference", () => {
     }
   })
 
+  it("7: one missed heartbeat costs nothing: nobody is dead, the table stays, and the next one clears it", () => {
+    const world = cluster(3)
+    world.run(10_000)
+    const table = world.get("n1").joined?.table
+    for (let i = 0; i < 5; i++) {
+      world.stall("n3", 1560)
+      world.run(5000)
+    }
+    for (const { joined } of world.living) {
+      expect(joined?.table.version).toBe(table?.version)
+      expect(joined?.view.members.map(({ state }) => state)).toEqual(["active", "active", "active"])
+    }
+    expect(
+      world.changesOf("n1").some((change) => change._tag === "MemberUpdated" && change.cause.includes("dead"))
+    ).toBe(false)
+  })
+
   it("8: neither clocks that differ nor clocks that drift make anyone suspect", () => {
     const world = cluster(4, true)
     world.forgetChanges()

@@ -31,6 +31,28 @@ describe("settling", () => {
     expect(votersOfBase(n1)).toEqual(["n1", "n2", "n3"])
   })
 
+  it("an acknowledgement of a later view does not settle the one before", () => {
+    const n1 = settledMaster()
+    n1.accepted(4).receive(4, joinRequest("n4"))
+    n1.receive(2, heartbeat("n2", n1, { membersViewVersion: n1.joined.view.version + 1 }))
+    expect(n1.joined.settled).toBe(false)
+    n1.receive(3, heartbeat("n3", n1))
+    expect(n1.joined.settled).toBe(true)
+  })
+
+  it("whoever is put out does not settle its own removal by acknowledging it", () => {
+    // Of {n1, n2} the oldest alone is a quorum, and with n3 there are two of the three voters of the base.
+    const n1 = settledMaster()
+    const stateOfN3 = () => n1.joined.view.members.find(({ nodeId }) => nodeId === "n3")?.state
+    for (let atMs = 1000; stateOfN3() !== "dead" && atMs < 20_000; atMs += 250) {
+      n1.until(atMs, ["n3"])
+      if (stateOfN3() !== "dead") n1.receive(2, heartbeat("n2", n1, { suspectedNodes: ["n3"] }))
+    }
+    expect([stateOfN3(), n1.joined.settled]).toEqual(["dead", false])
+    n1.receive(3, heartbeat("n3", n1))
+    expect(n1.joined.settled).toBe(false)
+  })
+
   it("who has promised a later term does not acknowledge by holding the view", () => {
     const n1 = settledMaster()
     n1.accepted(4).receive(4, joinRequest("n4"))
