@@ -1,0 +1,129 @@
+/**
+ * Where each promise, each counterexample to a simpler design, each fault seen in nodes of the reference and each
+ * incident of other systems has its test. A row whose test is renamed or removed fails. What concerns data comes with
+ * the data.
+ */
+import { readFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+
+/** What is held; the file below `test`; words of the test's name as they stand there. */
+type Row = readonly [what: string, file: string, test: string]
+
+const checks = "simulation/Checks.test.ts"
+const never: ReadonlyArray<Row> = [
+  ["1, of views: a version goes down", checks, "1: a version goes down in a process"],
+  ["1, of tables", checks, "1: the version of a table goes down within a lineage"],
+  ["2: two masters in one term of a lineage", checks, "2: two nodes act as master in one term of a lineage"],
+  ["3: settled views conflict", checks, "3: two contents of one view, or two settled views"],
+  ["4: a partition has no owner", checks, "4: a partition has no owner in a table"],
+  [
+    "6: who answers a quorum is removed",
+    "simulation/Hunt.test.ts",
+    "a member declared dead by one that alone does not hear it"
+  ],
+  ["7: something passes its bound", checks, "7: something passes its bound"],
+  ["8: one seed, two traces", "testing/simulation/Simulation.test.ts", "of one seed gives the same trace twice"]
+]
+
+const eventually: ReadonlyArray<Row> = [
+  "one lineage",
+  "one view on all members",
+  "a settled one",
+  "one master",
+  "one table",
+  "a balanced table",
+  "every partition at full backups",
+  "no strays"
+].map((what) => [what, checks, what])
+
+const protocol = (file: string): string => `domain/protocol/${file}.test.ts`
+const histories = protocol("Counterexamples")
+const settlement = protocol("Settlement")
+const counterexamples: ReadonlyArray<Row> = [
+  [
+    "heartbeats' suspicions as votes",
+    settlement,
+    "who has promised a later term does not acknowledge by holding the view"
+  ],
+  [
+    "an adopted version or a higher one counts as adopted",
+    settlement,
+    "an acknowledgement of a later view does not settle"
+  ],
+  ["the term read off the promise", protocol("Mastership"), "who has promised itself a term and lost it does not act"],
+  ["only active members vote", histories, "the master marks all others suspect, then dies"],
+  ["the oldest active member is master", histories, "the oldest, deposed while it was frozen, does not act again"],
+  ["the master's own detector removes", histories, "A and B are cut, C hears both: nobody is removed"],
+  ["an instant quorum of complaints", histories, "three short outages and one flap do not make a quorum"],
+  ["settling after a thaw", histories, "a master that proposes a death and freezes does not settle it"],
+  ["a death is not looked at again", protocol("Majority"), "a death is not settled any more when the member is heard"],
+  ["re-check on the new view's voters", settlement, "whoever is put out does not settle its own removal"],
+  ["the base is that of the unsettled view", settlement, "the base of a view that supersedes an unsettled one"],
+  ["anybody declares", settlement, "a follower that sees all acknowledgements does not declare"],
+  ["staticQuorum(n) without a majority", protocol("Quorum"), "of two disjoint parts"],
+  ["versions without lineage", settlement, "one of a foreign lineage is not taken, however high its version"],
+  ["a leaving master that nothing supersedes", histories, "a master that is cut off while it leaves does not leave"],
+  ["a leaver that exits at once", histories, "a leaving master tells its successors before it goes"],
+  ["parts compared by nominal size", protocol("Merge"), "a live part of one, not a halted one"],
+  ["terms raised while merging", histories, "parts that merge do not raise their terms against each other"],
+  ["only the master probes", protocol("Merge"), "every member probes its seeds and former members"],
+  ["a probe answers every probe", protocol("Merge"), "is probed at once, at most once in a heartbeat interval"]
+]
+
+const reference = protocol("ReferenceFaults")
+const tcp = "layers/TransportTcp.test.ts"
+const faults: ReadonlyArray<Row> = [
+  ["1", reference, "1: a join brings everyone the same table"],
+  ["2 and 3", reference, "2 and 3: a death reaches everyone as one view"],
+  ["4", reference, "4: after the master's death all survivors are connected"],
+  ["5", reference, "5: a node that comes back starts with a fresh detector history"],
+  ["6", reference, "6: a suspect that is heard again is active"],
+  ["7", reference, "7: one missed heartbeat costs nothing"],
+  ["8", reference, "8: neither clocks that differ nor clocks that drift"],
+  ["9", reference, "9: a member that never heartbeats is suspected"],
+  ["10", reference, "10: the end of an old socket does not kill"],
+  ["11", reference, "11: a joiner with the master's own id is refused"],
+  ["12", reference, "12: an unjoined socket can neither freeze the view nor rewrite the table"],
+  ["13", reference, "13: protocol version and token are checked"],
+  ["14", reference, "14: a frozen master is replaced"],
+  ["15", reference, "15: a cold start of mutual seeds"],
+  ["17, a queue without a bound", tcp, "a peer that does not read costs at most the outbox's bytes"],
+  [
+    "17, a frame whose unknown fields cost a hundred times its size",
+    "domain/codec/Fuzz.test.ts",
+    "a reader that allocates what a frame claims is noticed"
+  ],
+  ["17, a header without a body is held", tcp, "half a frame has a deadline that single bytes do not move"],
+  ["18", tcp, "a message larger than a frame fails its send, and the connection goes on"],
+  ["19, seeds that are not masters", reference, "19: seeds that name only a member that is not master"],
+  ["19, self-promotion", reference, "19: a node with unreachable seeds does not promote itself"],
+  ["20", "layers/Cluster.test.ts", "nonsense in the configuration is a typed error that names the setting"]
+]
+
+const incidents: ReadonlyArray<Row> = [
+  ["two members each sure to be master", histories, "two members each sure to be master"],
+  ["A–B is cut but both see C", histories, "A and B are cut, C hears both"],
+  ["a merge that never starts because both sides wait", protocol("Merge"), "both sides come to opposite answers"],
+  [
+    "simultaneous starts that form two clusters",
+    histories,
+    "of four nodes at once with equal seeds ends in one cluster"
+  ],
+  ["every address changes in a rolling upgrade", histories, "every address changes in a rolling upgrade"],
+  ["clock jumps", "testing/simulation/Simulation.test.ts", "is not moved by a jump of the wall clock"],
+  ["a restart that races its own old incarnation", protocol("Joining"), "a fresh process replaces the one before it"],
+  ["a stalled process that blames its peers", protocol("Suspicion"), "a process that stood still accuses nobody"],
+  ["an ignored result of a write", tcp, "a peer that does not read costs at most the outbox's bytes"]
+]
+
+describe.each([
+  ["what must never happen", never],
+  ["what comes in the end", eventually],
+  ["counterexamples to simpler designs", counterexamples],
+  ["faults of the reference", faults],
+  ["incidents", incidents]
+])("%s", (_, rows) => {
+  it.each(rows)("%s: %s", (_what, file, test) => {
+    expect(readFileSync(new URL(file, import.meta.url), "utf8")).toContain(test)
+  })
+})
