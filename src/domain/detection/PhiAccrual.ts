@@ -22,6 +22,14 @@ const minIntervals = 3
 const heartbeat = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): ArrivalWindow =>
   ArrivalWindow.sample(window, nowMs, config.maxSampleSize)
 
+const phiOf = (silenceMs: number, moments: Moments, config: PhiAccrualConfig): number => {
+  if (moments.count < minIntervals) return (silenceMs / config.maxNoHeartbeatMs) * config.phiThreshold
+  const deviationMs = Math.max(Moments.standardDeviation(moments), config.minStdDevMs)
+  const excessMs = silenceMs - moments.mean
+  if (deviationMs === 0) return excessMs <= 0 ? 0 : Infinity
+  return negLog10Tail(excessMs / deviationMs)
+}
+
 /**
  * Phi at `nowMs`: 0 for a peer never heard; with fewer than three intervals the share of `maxNoHeartbeatMs`
  * that has passed, times the threshold; otherwise −log10 P(interval > silence). Never decreasing in `nowMs`.
@@ -32,17 +40,21 @@ const heartbeat = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfi
 const phi = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): number => {
   if (window.lastArrivalMs === undefined) return 0
   const silenceMs = ArrivalWindow.elapsed(window.lastArrivalMs, nowMs)
-  const moments = SlidingMoments.moments(window.intervals)
-  if (moments.count < minIntervals) return (silenceMs / config.maxNoHeartbeatMs) * config.phiThreshold
-  const deviationMs = Math.max(Moments.standardDeviation(moments), config.minStdDevMs)
-  const excessMs = silenceMs - moments.mean
-  if (deviationMs === 0) return excessMs <= 0 ? 0 : Infinity
-  return negLog10Tail(excessMs / deviationMs)
+  return phiOf(silenceMs, SlidingMoments.moments(window.intervals), config)
 }
 
+/** Phi up to the mean interval is at most log10 2. */
+const mostUpToMean = 0.302
+
 /** Phi is below the threshold. */
-const isAlive = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): boolean =>
-  window.lastArrivalMs === undefined || phi(window, nowMs, config) < config.phiThreshold
+const isAlive = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): boolean => {
+  if (window.lastArrivalMs === undefined) return true
+  const silenceMs = ArrivalWindow.elapsed(window.lastArrivalMs, nowMs)
+  const moments = SlidingMoments.moments(window.intervals)
+  // Most peers that anybody asks about are not even late: no tail has to be computed.
+  const isEarly = moments.count >= minIntervals && silenceMs <= moments.mean
+  return (isEarly && config.phiThreshold > mostUpToMean) || phiOf(silenceMs, moments, config) < config.phiThreshold
+}
 
 export const PhiAccrual = {
   empty: ArrivalWindow.empty,

@@ -13,6 +13,7 @@ import type { Fresh, FreshNode } from "./ClusterState.ts"
 import { candidates, tryFound } from "./Founding.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
+import { onceFor } from "./OnceFor.ts"
 import type { Step } from "./Transition.ts"
 
 /** In `features` of a join request: the node keeps partition data, so that partitions are copied to and from it. */
@@ -58,11 +59,16 @@ export const notMasterYet = (step: Step, fresh: Fresh): ClusterMessageOf<"JOIN_R
 
 // ---- learning ---------------------------------------------------------------------------------
 
+// Fresh nodes tell each other all they know with every request, and as a rule it is known.
+const addressSetOf = onceFor((addresses: ReadonlyArray<string>): ReadonlySet<string> => new Set(addresses))
+
 /** Adds addresses to those worth asking; new ones are asked soon. */
 export const learnAddresses = (step: Step, addresses: ReadonlyArray<string>): void => {
   const fresh = step.fresh
   if (fresh === undefined) return
   const own = Mesh.ownAddress(step)
+  const isNew = (address: string): boolean => address !== own && !addressSetOf(fresh.known).has(address)
+  if (fresh.known.length >= maxKnownAddresses || !addresses.some(isNew)) return
   const known = new Set(fresh.known)
   for (const address of addresses) if (address !== own && known.size < maxKnownAddresses) known.add(address)
   if (known.size > fresh.known.length) step.setFresh({ known: [...known], nextJoinAtMs: step.nowMs })

@@ -10,6 +10,7 @@ import { compareAge, MembersView } from "../model/MembersView.ts"
 import type { Incarnation, Lineage, NodeId } from "../model/Scalars.ts"
 import type { ViewBase, ViewParent, Voter } from "../wire/Extensions.ts"
 import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
+import { onceFor } from "./OnceFor.ts"
 
 export interface ClusterView {
   readonly lineage: Lineage
@@ -35,30 +36,16 @@ export const toVoter = (member: MemberInfo): Voter => ({
   incarnation: incarnationOf(member)
 })
 
-// Member lists are immutable and asked about with every message: what follows from one is worked out once. Most
-// questions are about the list that was asked about last, which is found faster than by a WeakMap.
-const onceFor = <A extends object>(derive: (members: ReadonlyArray<MemberInfo>) => A) => {
-  const known = new WeakMap<ReadonlyArray<MemberInfo>, A>()
-  let lastMembers: ReadonlyArray<MemberInfo> | undefined
-  let last: A | undefined
-  return (members: ReadonlyArray<MemberInfo>): A => {
-    if (members === lastMembers && last !== undefined) return last
-    const derived = known.get(members) ?? derive(members)
-    known.set(members, derived)
-    lastMembers = members
-    last = derived
-    return derived
-  }
-}
-
 /** Voters of a member list, oldest first. */
-export const votersOf: (members: ReadonlyArray<MemberInfo>) => ReadonlyArray<Voter> = onceFor((members) =>
-  members.filter(isVoter).toSorted(compareAge).map(toVoter)
+export const votersOf = onceFor(
+  (members: ReadonlyArray<MemberInfo>): ReadonlyArray<Voter> =>
+    members.filter(isVoter).toSorted(compareAge).map(toVoter)
 )
 
 // Of members with one id, which no view of ours has, the first counts.
 const byNodeId = onceFor(
-  (members): ReadonlyMap<NodeId, MemberInfo> => new Map(members.toReversed().map((member) => [member.nodeId, member]))
+  (members: ReadonlyArray<MemberInfo>): ReadonlyMap<NodeId, MemberInfo> =>
+    new Map(members.toReversed().map((member) => [member.nodeId, member]))
 )
 
 export const memberOf = (view: ClusterView, nodeId: NodeId): MemberInfo | undefined =>
@@ -82,8 +69,10 @@ export const hasSay = (view: ClusterView, settled: boolean, voter: Voter): boole
   return member === undefined ? !settled && isBaseVoter(view, voter) : incarnationOf(member) === voter.incarnation
 }
 
+const oldestOf = onceFor((members: ReadonlyArray<MemberInfo>) => ({ master: MembersView.master({ version: 0, members }) }))
+
 /** The oldest active member. Being oldest is not enough to act: see `isActing`. */
-export const masterByAge = (view: ClusterView): MemberInfo | undefined => MembersView.master(view)
+export const masterByAge = (view: ClusterView): MemberInfo | undefined => oldestOf(view.members).master
 
 /** The view as it travels in `MEMBERS_UPDATE` and `JOIN_RESPONSE`. */
 export const toWire = (view: ClusterView, settled: boolean): Omit<MembersUpdatePayload, "clusterTimeMs"> => ({

@@ -12,6 +12,7 @@ import { stripExtensions } from "../wire/StripExtensions.ts"
 import { maxConnectionsPerNode, maxDials } from "./Bounds.ts"
 import { type ClusterView, memberOf } from "./ClusterView.ts"
 import type { Connection, ConnectionId, Dial, MeshState } from "./MeshState.ts"
+import { onceFor } from "./OnceFor.ts"
 import type { Step } from "./Transition.ts"
 
 // ---- reading ----------------------------------------------------------------------------------
@@ -27,15 +28,20 @@ export const addressOf = (member: Pick<MemberInfo, "host" | "clusterPort">): str
 export const ownAddress = (step: Step): string =>
   formatAddress(step.state.node.advertiseHost, step.state.node.clusterPort)
 
-/** The member that lives at an address: of several the newest, which has taken it over. */
-export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined => {
-  let resident: MemberInfo | undefined
-  for (const member of view.members) {
-    if (member.state === "dead" || addressOf(member) !== address) continue
-    if (resident === undefined || compareAge(member, resident) > 0) resident = member
+const residentsOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyMap<string, MemberInfo> => {
+  const residents = new Map<string, MemberInfo>()
+  for (const member of members) {
+    if (member.state === "dead") continue
+    const address = addressOf(member)
+    const resident = residents.get(address)
+    if (resident === undefined || compareAge(member, resident) > 0) residents.set(address, member)
   }
-  return resident
-}
+  return residents
+})
+
+/** The member that lives at an address: of several the newest, which has taken it over. */
+export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined =>
+  residentsOf(view.members).get(address)
 
 /** Is a connection open that was dialled to this address? */
 export const isDialled = (step: Step, address: string): boolean => {

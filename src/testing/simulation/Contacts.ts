@@ -2,8 +2,8 @@
 import type { Process } from "./Process.ts"
 
 interface Contact {
-  readonly sinceMs: number
-  readonly lastMs: number
+  sinceMs: number
+  lastMs: number
 }
 
 /** Heartbeats at most this many intervals apart are one contact. */
@@ -23,8 +23,12 @@ export class Contacts {
     let contacts = this.byListener.get(listener.number)
     if (contacts === undefined) this.byListener.set(listener.number, (contacts = new Map()))
     const known = contacts.get(speaker.number)
-    const isContinued = known !== undefined && nowMs - known.lastMs <= gapIntervals * intervalMs(listener)
-    contacts.set(speaker.number, { sinceMs: isContinued ? known.sinceMs : nowMs, lastMs: nowMs })
+    if (known === undefined) {
+      contacts.set(speaker.number, { sinceMs: nowMs, lastMs: nowMs })
+      return
+    }
+    if (nowMs - known.lastMs > gapIntervals * intervalMs(listener)) known.sinceMs = nowMs
+    known.lastMs = nowMs
   }
 
   private get(listener: Process, speaker: Process): Contact | undefined {

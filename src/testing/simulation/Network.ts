@@ -19,10 +19,16 @@ export interface End<Item> {
 }
 
 interface Wire<Item> {
+  /** Both, once it is connected. */
   readonly ends: Array<End<Item>>
   /** Counts up when everything that is on its way gets lost. */
   epoch: number
   timeouts: number
+}
+
+const otherEnd = <Item>(end: End<Item>): End<Item> | undefined => {
+  const { ends } = end.wire
+  return ends[0] === end ? ends[1] : ends[0]
 }
 
 /** What the network asks of the world around it. */
@@ -201,8 +207,7 @@ export class Network<Item> {
   }
 
   private carry(own: End<Item>, item: Item | undefined): void {
-    const [first, second] = own.wire.ends
-    const to = first === own ? second : first
+    const to = otherEnd(own)
     if (to === undefined) return
     if (this.isBlocked(own.process, to.process)) {
       if (to.held.length === 0) this.startTimeout(own.wire)
@@ -222,7 +227,7 @@ export class Network<Item> {
   private handle(to: End<Item>, item: Item | undefined): void {
     if (item === undefined) this.learnEnd(to)
     else if (to.isOpen) {
-      const from = to.wire.ends.find((end) => end !== to)
+      const from = otherEnd(to)
       if (from !== undefined) this.around.received(to.process, to.id, item, from.process)
     }
   }
@@ -234,7 +239,7 @@ export class Network<Item> {
   // What waits for this end.
   private flush(to: End<Item>): void {
     if (to.held.length === 0) return
-    const from = to.wire.ends.find((end) => end !== to)
+    const from = otherEnd(to)
     if (from === undefined || this.isBlocked(from.process, to.process)) return
     const items = to.held
     to.held = []

@@ -230,44 +230,47 @@ export class Safety {
 
   // ---- bounds -----------------------------------------------------------------------------------------
 
-  private checkMesh({ name, state: { mesh, node } }: Process): void {
-    within(name, "dials", mesh.dials.size, Bounds.maxDials)
-    within(name, "lost links", mesh.lost.size, node.maxMembers)
+  private checkMesh(process: Process): void {
+    const { mesh, node } = process.state
+    within(process, "dials", mesh.dials.size, Bounds.maxDials)
+    within(process, "lost links", mesh.lost.size, node.maxMembers)
     for (const ids of mesh.links.values()) {
-      within(name, "connections of a node", ids.length, Bounds.maxConnectionsPerNode)
+      within(process, "connections of a node", ids.length, Bounds.maxConnectionsPerNode)
     }
   }
 
-  private checkSplit({ name, state: { split } }: Process): void {
-    within(name, "former members", split.outside.size, Bounds.maxOutside)
-    within(name, "foreign lineages", split.askedAtMs.size, Bounds.maxForeignLineages)
+  private checkSplit(process: Process): void {
+    const { split } = process.state
+    within(process, "former members", split.outside.size, Bounds.maxOutside)
+    within(process, "foreign lineages", split.askedAtMs.size, Bounds.maxForeignLineages)
   }
 
-  private checkPhase({ name, state: { node, phase } }: Process, before: ClusterState): void {
+  private checkPhase(process: Process, before: ClusterState): void {
+    const { node, phase } = process.state
     if (phase._tag === "Fresh") {
-      within(name, "known addresses", phase.known.length, Bounds.maxKnownAddresses)
-      within(name, "fresh nodes", phase.heard.size, Bounds.maxFreshNodes)
-      within(name, "dial failures", phase.dialFailures.size, Bounds.maxDials)
+      within(process, "known addresses", phase.known.length, Bounds.maxKnownAddresses)
+      within(process, "fresh nodes", phase.heard.size, Bounds.maxFreshNodes)
+      within(process, "dial failures", phase.dialFailures.size, Bounds.maxDials)
       return
     }
     const old = before.phase._tag === "Joined" ? before.phase : undefined
     const members = phase.view.members.length
     if (phase.peers !== old?.peers || phase.view !== old.view) {
       const bound = members + phase.view.base.voters.length + Bounds.maxStrangers
-      within(name, "peers", phase.peers.size, bound)
+      within(process, "peers", phase.peers.size, bound)
     }
     if (phase.view !== old?.view) {
-      within(name, "members", members, node.maxMembers)
-      within(name, "ancestors", phase.view.ancestors.length, maxAncestors)
+      within(process, "members", members, node.maxMembers)
+      within(process, "ancestors", phase.view.ancestors.length, maxAncestors)
     }
-    within(name, "queued joins", phase.joins.size, Bounds.maxQueuedJoins)
-    within(name, "queued leaves", phase.leaves.size, members)
-    within(name, "suspicions of others", phase.suspectSince.size, members)
-    within(name, "dead members", phase.deadSince.size, members)
-    within(name, "suspicions", phase.suspected.length, members)
+    within(process, "queued joins", phase.joins.size, Bounds.maxQueuedJoins)
+    within(process, "queued leaves", phase.leaves.size, members)
+    within(process, "suspicions of others", phase.suspectSince.size, members)
+    within(process, "dead members", phase.deadSince.size, members)
+    within(process, "suspicions", phase.suspected.length, members)
   }
 }
 
-const within = (name: string, what: string, size: number, bound: number): void => {
-  if (size > bound) fail(`${name} holds ${size} ${what}, more than ${bound}`)
+const within = (process: Process, what: string, size: number, bound: number): void => {
+  if (size > bound) fail(`${process.name} holds ${size} ${what}, more than ${bound}`)
 }
