@@ -37,9 +37,8 @@ export const toVoter = (member: MemberInfo): Voter => ({
 })
 
 /** Voters of a member list, oldest first. */
-export const votersOf = onceFor(
-  (members: ReadonlyArray<MemberInfo>): ReadonlyArray<Voter> =>
-    members.filter(isVoter).toSorted(compareAge).map(toVoter)
+export const votersOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyArray<Voter> =>
+  members.filter(isVoter).toSorted(compareAge).map(toVoter)
 )
 
 // Of members with one id, which no view of ours has, the first counts.
@@ -69,7 +68,9 @@ export const hasSay = (view: ClusterView, settled: boolean, voter: Voter): boole
   return member === undefined ? !settled && isBaseVoter(view, voter) : incarnationOf(member) === voter.incarnation
 }
 
-const oldestOf = onceFor((members: ReadonlyArray<MemberInfo>) => ({ master: MembersView.master({ version: 0, members }) }))
+const oldestOf = onceFor((members: ReadonlyArray<MemberInfo>) => ({
+  master: MembersView.master({ version: 0, members })
+}))
 
 /** The oldest active member. Being oldest is not enough to act: see `isActing`. */
 export const masterByAge = (view: ClusterView): MemberInfo | undefined => oldestOf(view.members).master

@@ -2,6 +2,7 @@
  * The heartbeat a node sends: a sign of life that also acknowledges its view, carries its promise and
  * names what its own detector suspects. An acknowledgement or a vote is simply a heartbeat out of turn.
  */
+import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { maxOpeningListBytes, withinBytes } from "./Bounds.ts"
@@ -11,6 +12,7 @@ import { memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import type { Rings } from "./Rings.ts"
 import { actsAsSteward, electorsOf, ringsIn, stewards } from "./Topology.ts"
+import { onceFor } from "./OnceFor.ts"
 import type { Step } from "./Transition.ts"
 
 export const heartbeat = (step: Step, joined: Joined): ClusterMessageOf<"HEARTBEAT"> => ({
@@ -36,13 +38,17 @@ export const opening = (step: Step, joined: Joined): ClusterMessageOf<"HEARTBEAT
   suspectedNodes: withinBytes(joined.suspected, maxOpeningListBytes)
 })
 
+const livingIdsOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyArray<NodeId> => [
+  ...new Set(members.flatMap((member) => (member.state === "dead" ? [] : [member.nodeId])))
+])
+
 /** Whom a joined node talks to: all members that are not dead, and while its view is unsettled the base voters. */
-export const contacts = (step: Step, joined: Joined): ReadonlySet<NodeId> => {
-  const ids = new Set<NodeId>()
-  for (const member of joined.view.members) if (member.state !== "dead") ids.add(member.nodeId)
-  if (!joined.settled) for (const voter of joined.view.base.voters) ids.add(voter.nodeId)
-  ids.delete(step.self.nodeId)
-  return ids
+export const contacts = (step: Step, joined: Joined): ReadonlyArray<NodeId> => {
+  const livingIds = livingIdsOf(joined.view.members)
+  const ids = joined.settled
+    ? livingIds
+    : [...new Set([...livingIds, ...joined.view.base.voters.map((voter) => voter.nodeId)])]
+  return ids.filter((nodeId) => nodeId !== step.self.nodeId)
 }
 
 /** Sends a heartbeat to one node, at once. */

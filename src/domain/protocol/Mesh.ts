@@ -128,13 +128,24 @@ export const dialled = (step: Step, id: ConnectionId, address: string): void => 
   if (expected !== undefined) identify(step, id, expected)
 }
 
+// Looked at by every tick, and changed only with the connections: what was accepted and is someone's may stay.
+const questionableOf = onceFor((connections: MeshState["connections"]): ReadonlyArray<Connection> =>
+  [...connections.values()].filter(({ dialled, nodeId }) => nodeId === undefined || dialled !== undefined)
+)
+
+/** Nodes with more than one connection. */
+export const doublyLinkedOf = onceFor(
+  (links: MeshState["links"]): ReadonlyArray<readonly [NodeId, ReadonlyArray<ConnectionId>]> =>
+    [...links].filter(([, ids]) => ids.length > 1)
+)
+
 /**
  * Closes what leads to nobody of the view (`isWanted`) after `limitMs`: it was dialled by a fresh node, or
  * another node lives at that address now, or another process uses a member's id. The other end may take
  * such a connection for its link.
  */
 export const closeUnwanted = (step: Step, isWanted: (nodeId: NodeId) => boolean, limitMs: number): void => {
-  for (const { id, dialled: address, nodeId, openedAtMs } of step.state.mesh.connections.values()) {
+  for (const { id, dialled: address, nodeId, openedAtMs } of questionableOf(step.state.mesh.connections)) {
     if (step.nowMs - openedAtMs <= limitMs) continue
     if (nodeId === undefined || (address !== undefined && !isWanted(nodeId))) {
       close(step, id, "nobody of the view is there")

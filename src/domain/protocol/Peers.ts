@@ -26,7 +26,7 @@ export const setPeer = (step: Step, nodeId: NodeId, change: Partial<Peer>): void
   const joined = step.joined
   if (joined === undefined) return
   const peer = { ...(peerOf(joined, nodeId) ?? newPeer(step.nowMs)), ...change }
-  step.setJoined({ peers: joined.peers.set(nodeId, peer) })
+  step.setPeers(joined.peers.set(nodeId, peer))
 }
 
 /** The latest report of this very process, in our lineage. */
@@ -91,6 +91,6 @@ const forgetStrangers = (step: Step, joined: Joined): boolean => {
   const peers = joined.peers.filter(
     (peer, nodeId) => known.has(nodeId) || step.nowMs - peer.repairedAtMs < step.timing.repairMs
   )
-  step.setJoined({ peers })
+  step.setPeers(peers)
   return peers.size < bound
 }

@@ -29,8 +29,7 @@ const closeSurplus = (step: Step): void => {
   const joined = step.joined
   const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
   if (joined === undefined || self === undefined || !joined.settled) return
-  for (const [nodeId, ids] of step.state.mesh.links) {
-    if (ids.length < 2) continue
+  for (const [nodeId, ids] of Mesh.doublyLinkedOf(step.state.mesh.links)) {
     const member = memberOf(joined.view, nodeId)
     if (member === undefined || member.state === "joining" || self.state === "joining") continue
     if (compareAge(self, member) < 0) continue

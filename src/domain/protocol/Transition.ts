@@ -16,16 +16,23 @@ export type Transition<A> = (
 ) => readonly [state: ClusterState, answer: A, commands: ReadonlyArray<ClusterCommand>]
 
 export class Step {
-  state: ClusterState
+  // The step's own: `set` changes it in place, so that a transition of many changes makes one state. Everything in it
+  // is immutable, a phase that was read before a change included.
+  private readonly draft: { -readonly [Key in keyof ClusterState]: ClusterState[Key] }
   /** Reading of the awake clock. */
   readonly nowMs: number
   readonly commands: Array<ClusterCommand> = []
 
-  constructor(state: ClusterState, nowMs: number) {
-    this.state = state
-    this.nowMs = nowMs
+  /** `clock` replaces the one of `state`. */
+  constructor(state: ClusterState, clock: AwakeClock.AwakeClock) {
+    this.draft = { ...state, clock }
+    this.nowMs = clock.awakeMs
   }
 
+  /** As it is now; read again after a change. */
+  get state(): ClusterState {
+    return this.draft
+  }
   get self() {
     return this.state.self
   }
@@ -41,17 +48,21 @@ export class Step {
   }
 
   set(change: Partial<ClusterState>): void {
-    this.state = { ...this.state, ...change }
+    Object.assign(this.draft, change)
   }
   /** Changes the phase of a joined node; a fresh one is left as it is. */
   setJoined(change: Partial<Joined>): void {
     const phase = this.state.phase
-    if (phase._tag === "Joined") this.state = { ...this.state, phase: { ...phase, ...change } }
+    if (phase._tag === "Joined") this.draft.phase = { ...phase, ...change }
+  }
+  setPeers(peers: Joined["peers"]): void {
+    const phase = this.state.phase
+    if (phase._tag === "Joined") this.draft.phase = { ...phase, peers }
   }
   /** Changes the phase of a fresh node; a joined one is left as it is. */
   setFresh(change: Partial<Fresh>): void {
     const phase = this.state.phase
-    if (phase._tag === "Fresh") this.state = { ...this.state, phase: { ...phase, ...change } }
+    if (phase._tag === "Fresh") this.draft.phase = { ...phase, ...change }
   }
   run(command: ClusterCommand): void {
     this.commands.push(command)
@@ -72,7 +83,7 @@ export const transition =
   <A>(run: (step: Step) => A): Transition<A> =>
   (state, nowMs) => {
     const [clock, stalledMs] = AwakeClock.advance(state.clock, nowMs, state.timing.tickIntervalMs)
-    const step = new Step({ ...state, clock }, clock.awakeMs)
+    const step = new Step(state, clock)
     if (stalledMs > 0) {
       // What arrived meanwhile, perhaps a successor's view, is handled before anything is proposed.
       const isLong = stalledMs > state.timing.stallHoldAfterMs

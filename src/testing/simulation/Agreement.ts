@@ -31,6 +31,17 @@ const tableFault = ({ table }: Joined, ids: ReadonlyArray<string>, backups: numb
   return undefined
 }
 
+// Tables are immutable, and agreement is looked at again and again: a good one is checked once for the same members.
+const good = new WeakMap<Joined["table"], string>()
+
+const checkTable = (joined: Joined, ids: ReadonlyArray<string>, backups: number): string | undefined => {
+  const asked = `${backups} ${ids.join()}`
+  if (good.get(joined.table) === asked) return undefined
+  const fault = tableFault(joined, ids, backups)
+  if (fault === undefined) good.set(joined.table, asked)
+  return fault
+}
+
 const membersFault = (process: Process, joined: Joined, side: ReadonlyMap<string, Process>): string | undefined => {
   const { members } = joined.view
   const isSide =
@@ -43,10 +54,11 @@ const membersFault = (process: Process, joined: Joined, side: ReadonlyMap<string
     : `the view of ${process.name} is [${describeMembers(members)}], and its lineage ${[...side.values()].map(({ name }) => name).join(", ")}`
 }
 
-const linksFault = ({ id, name, state }: Process, ids: ReadonlyArray<string>): string | undefined => {
+const linksFault = (process: Process, ids: ReadonlyArray<string>): string | undefined => {
+  const { id, state } = process
   for (const other of ids) {
     const links = other === id ? 1 : (state.mesh.links.get(other)?.length ?? 0)
-    if (links !== 1) return `${name} has ${links} connections to ${other}`
+    if (links !== 1) return `${process.name} has ${links} connections to ${other}`
   }
   return undefined
 }
@@ -73,9 +85,8 @@ const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
     if (joined.table.version !== first.joined.table.version) {
       return `tables differ: ${differs(joined.table.version, first.joined.table.version)}`
     }
-    const isChecked = joined.table === first.joined.table && joined !== first.joined
     const backups = Math.min(process.state.config.backupCount, ids.length - 1)
-    const fault = linksFault(process, ids) ?? (isChecked ? undefined : tableFault(joined, ids, backups))
+    const fault = linksFault(process, ids) ?? checkTable(joined, ids, backups)
     if (fault !== undefined) return fault
   }
   const acting = processes.filter((process) => process.isActing)

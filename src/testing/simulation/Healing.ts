@@ -14,9 +14,10 @@ const superviseMs = 40_000
 
 // Starts what has stopped by itself, unless its id still runs somewhere else.
 const restart = (world: Arena): void => {
+  const running = new Set(world.living.map(({ id }) => id))
   for (const host of world.residences.hosts) {
     const nodeId = world.residences.at(host)?.nodeId
-    if (!world.living.some((process) => process.id === nodeId)) world.start(host)
+    if (nodeId === undefined || !running.has(nodeId)) world.start(host)
   }
 }
 

@@ -63,6 +63,20 @@ type Event = Timed &
     | { readonly kind: "call"; readonly run: () => void }
   )
 
+interface Packed {
+  readonly message: ClusterMessage
+  readonly wallMs: number
+  readonly isOlder: boolean
+  readonly parcel: Parcel
+}
+
+const stamp = (message: ClusterMessage, wallMs: number): ClusterMessage =>
+  message.type === "HEARTBEAT"
+    ? { ...message, timestampMs: wallMs }
+    : message.type === "MEMBERS_UPDATE"
+      ? { ...message, clusterTimeMs: wallMs }
+      : message
+
 /** The wall clock at the start of every run, milliseconds since 1970. */
 export const epochMs = 1_750_000_000_000
 
@@ -96,6 +110,7 @@ export class World {
   readonly random: Random
   readonly planes: DataPlanes | undefined
   private started = 0
+  private packed: Packed | undefined
 
   constructor(options: WorldOptions) {
     this.options = options
@@ -290,14 +305,16 @@ export class World {
   // Stamped with the sender's wall clock when it leaves, as by the interpreter of a real node.
   private pack(process: Process, message: ClusterMessage): Parcel {
     const wallMs = this.wallMs(process)
-    const stamped =
-      message.type === "HEARTBEAT"
-        ? { ...message, timestampMs: wallMs }
-        : message.type === "MEMBERS_UPDATE"
-          ? { ...message, clusterTimeMs: wallMs }
-          : message
-    if (!this.older.has(process.host)) return this.options.codec ? encodeClusterMessage(stamped) : stamped
-    return this.options.codec ? withUnknownField(encodeClusterMessage(older(stamped))) : older(stamped)
+    const isOlder = this.older.has(process.host)
+    // What goes to many at once is stamped and encoded once for all.
+    const { packed } = this
+    if (packed?.message === message && packed.wallMs === wallMs && packed.isOlder === isOlder) return packed.parcel
+    const stamped = stamp(message, wallMs)
+    const spoken = isOlder ? older(stamped) : stamped
+    const parcel = this.options.codec ? encodeClusterMessage(spoken) : spoken
+    const marked = isOlder && parcel instanceof Uint8Array ? withUnknownField(parcel) : parcel
+    this.packed = { message, wallMs, isOlder, parcel: marked }
+    return marked
   }
   private decode(process: Process, bytes: Uint8Array): ClusterMessage {
     const decoded = decodeClusterMessage(bytes)

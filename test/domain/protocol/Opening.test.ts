@@ -2,6 +2,7 @@
 import { assert, describe, it } from "vitest"
 import { encodeClusterMessage } from "../../../src/domain/codec/ClusterMessageCodec.ts"
 import { withinBytes } from "../../../src/domain/protocol/Bounds.ts"
+import * as AwakeClock from "../../../src/domain/protocol/AwakeClock.ts"
 import * as Bootstrap from "../../../src/domain/protocol/Bootstrap.ts"
 import * as Heartbeat from "../../../src/domain/protocol/Heartbeat.ts"
 import { Step } from "../../../src/domain/protocol/Transition.ts"
@@ -15,7 +16,7 @@ describe("opening frames", () => {
   it("a join request with 32 seeds and 64 known addresses fits", () => {
     const seedAddresses = names(32).map((name) => `${name}:9090`)
     const node = new Transcript("n1", { config: { seedAddresses } })
-    const step = new Step(node.state, 0)
+    const step = new Step(node.state, AwakeClock.start(0))
     Bootstrap.learnAddresses(
       step,
       names(200).map((name) => `${name}:9091`)
@@ -31,7 +32,7 @@ describe("opening frames", () => {
 
   it("a heartbeat that suspects a thousand members fits, and the regular one names them all", () => {
     const { joined, state } = masterOf("n1", ["n2"])
-    const step = new Step(state, 0)
+    const step = new Step(state, AwakeClock.start(0))
     const suspicious = { ...joined, suspected: names(1000) }
     assert.isAtMost(encodeClusterMessage(Heartbeat.opening(step, suspicious)).length, limit)
     assert.lengthOf(Heartbeat.heartbeat(step, suspicious).suspectedNodes, 1000)
