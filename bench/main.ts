@@ -15,6 +15,7 @@ const suites: Record<string, () => Promise<ReadonlyArray<Row>>> = {
   core: async () => (await import("./Core.ts")).rows(),
   programs: async () => (await import("./Programs.ts")).rows(),
   transport: async () => (await import("./Transport.ts")).rows(),
+  simulation: async () => (await import("./Simulation.ts")).rows(),
   detection: async () => (await import("./Detection.ts")).rows()
 }
 

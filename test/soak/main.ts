@@ -93,12 +93,16 @@ const report = (result: ShareResult): void => {
   else if (ended % 20 === 0) console.error(line)
 }
 
+// What a step leaves behind is dead before a young space of this size is full: a fifth less time than with Node's default.
+const youngSpace = ["--min-semi-space-size=32", "--max-semi-space-size=64"]
 const queue = [...open]
 
 // One child, until no share is left.
 const work = (): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(join(import.meta.dirname, "Worker.ts"))
+    const child: ChildProcess = fork(join(import.meta.dirname, "Worker.ts"), {
+      execArgv: [...process.execArgv, ...youngSpace]
+    })
     let current: Share | undefined
     const next = (): void => {
       current = queue.shift()
