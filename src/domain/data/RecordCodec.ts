@@ -24,6 +24,9 @@ const many = MessagePack.codec(Schema.Array(MapRecord))
 /** The bytes of one record. Throws `UnencodableValue` as a defect when its schema forbids it. */
 export const encodeRecord = one.encode
 
+/** The record that fills the bytes. */
+export const decodeRecord = one.decode
+
 /** The header that makes `count` encoded records, one behind the other, the data of a chunk. */
 export const chunkHeader = (count: number): Uint8Array => {
   if (count < 16) return Uint8Array.of(0x90 | count)
