@@ -107,7 +107,7 @@ const withRoomFor = (fresh: Fresh, nodeId: string, address: string): Fresh["hear
   const isSeed = (id: string, at: string): boolean => seeds.some((seed) => seed.nodeId === id || seed.address === at)
   let last: string | undefined
   for (const [id, node] of heard) {
-    if (!isSeed(id, node.address) && (last === undefined || compareCodePoints(id, last) > 0)) last = id
+    if ((last === undefined || compareCodePoints(id, last) > 0) && !isSeed(id, node.address)) last = id
   }
   if (last === undefined || (!isSeed(nodeId, address) && compareCodePoints(nodeId, last) > 0)) return undefined
   const rest = new Map(heard)

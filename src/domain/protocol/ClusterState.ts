@@ -254,7 +254,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     planner: options.planner ?? planAssignment,
     carriesData: options.carriesData ?? false,
     clock: AwakeClock.start(options.nowMs),
-    mesh: emptyMesh,
+    mesh: emptyMesh(),
     holdUntilMs: Number.NEGATIVE_INFINITY,
     leavingSinceMs: undefined,
     lastVersion: 0,

@@ -72,20 +72,16 @@ export const sendTo = (step: Step, nodeId: NodeId, message: ClusterMessage): voi
 const update = (step: Step, change: Partial<MeshState>): void => step.set({ mesh: { ...step.state.mesh, ...change } })
 
 const setConnection = (step: Step, connection: Connection): void =>
-  update(step, { connections: new Map(step.state.mesh.connections).set(connection.id, connection) })
+  update(step, { connections: step.state.mesh.connections.set(connection.id, connection) })
 
 const setLink = (step: Step, nodeId: NodeId, ids: ReadonlyArray<ConnectionId>): void => {
-  const links = new Map(step.state.mesh.links)
-  if (ids.length === 0) links.delete(nodeId)
-  else links.set(nodeId, ids)
-  update(step, { links })
+  const { links } = step.state.mesh
+  update(step, { links: ids.length === 0 ? links.delete(nodeId) : links.set(nodeId, ids) })
 }
 
 const setDial = (step: Step, address: string, dial: Dial | undefined): void => {
-  const dials = new Map(step.state.mesh.dials)
-  if (dial === undefined) dials.delete(address)
-  else dials.set(address, dial)
-  update(step, { dials })
+  const { dials } = step.state.mesh
+  update(step, { dials: dial === undefined ? dials.delete(address) : dials.set(address, dial) })
 }
 
 /** Opens a connection to `address` unless that is under way. `expected` is the member that should answer there. */
@@ -176,8 +172,7 @@ export const identify = (step: Step, id: ConnectionId, nodeId: NodeId): void => 
   setConnection(step, { ...connection, nodeId, extended: connection.extended || listed?.incarnation !== undefined })
   const ids = [...(step.state.mesh.links.get(nodeId) ?? []).filter((other) => other !== id), id]
   setLink(step, nodeId, ids)
-  const lost = new Map(step.state.mesh.lost)
-  if (lost.delete(nodeId)) update(step, { lost })
+  if (step.state.mesh.lost.has(nodeId)) forgetLost(step, (other) => other !== nodeId)
   if (connection.dialled === undefined) step.run({ _tag: "Identify", connection: id })
   if (ids.length > maxConnectionsPerNode && ids[0] !== undefined) close(step, ids[0], "replaced")
 }
@@ -207,11 +202,10 @@ export const learnExtended = (step: Step, id: ConnectionId): void => {
 
 /** Takes a connection out of the books. Returns its node when that was its last connection. */
 export const remove = (step: Step, id: ConnectionId): NodeId | undefined => {
-  const connections = new Map(step.state.mesh.connections)
+  const { connections } = step.state.mesh
   const connection = connections.get(id)
   if (connection === undefined) return undefined
-  connections.delete(id)
-  update(step, { connections })
+  update(step, { connections: connections.delete(id) })
   if (connection.nodeId === undefined) return undefined
   const rest = (step.state.mesh.links.get(connection.nodeId) ?? []).filter((other) => other !== id)
   setLink(step, connection.nodeId, rest)

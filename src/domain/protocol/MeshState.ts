@@ -1,5 +1,6 @@
 /** Connections of a node, and whom they belong to. */
 import type { NodeId } from "../model/Scalars.ts"
+import { PersistentMap } from "./PersistentMap.ts"
 
 /** A connection's number, given by the transport; never used twice in a process. */
 export type ConnectionId = number
@@ -32,11 +33,16 @@ export interface LostLink {
 }
 
 export interface MeshState {
-  readonly connections: ReadonlyMap<ConnectionId, Connection>
+  readonly connections: PersistentMap<ConnectionId, Connection>
   /** Connections of a node, oldest first; the last is used for sending. */
-  readonly links: ReadonlyMap<NodeId, ReadonlyArray<ConnectionId>>
-  readonly dials: ReadonlyMap<string, Dial>
+  readonly links: PersistentMap<NodeId, ReadonlyArray<ConnectionId>>
+  readonly dials: PersistentMap<string, Dial>
   readonly lost: ReadonlyMap<NodeId, LostLink>
 }
 
-export const emptyMesh: MeshState = { connections: new Map(), links: new Map(), dials: new Map(), lost: new Map() }
+export const emptyMesh = (): MeshState => ({
+  connections: PersistentMap.from<ConnectionId, Connection>([]),
+  links: PersistentMap.from<NodeId, ReadonlyArray<ConnectionId>>([]),
+  dials: PersistentMap.from<string, Dial>([]),
+  lost: new Map()
+})

@@ -61,6 +61,9 @@ export class PersistentMap<Key, Value extends object> {
   get size(): number {
     return this.own().size
   }
+  has(key: Key): boolean {
+    return this.own().has(key)
+  }
   get(key: Key): Value | undefined {
     return this.own().get(key)
   }
@@ -84,6 +87,21 @@ export class PersistentMap<Key, Value extends object> {
     const next = new PersistentMap(entries, this.writes + 1)
     this.difference = { key, value: entries.get(key), from: next }
     entries.set(key, value)
+    return next
+  }
+
+  /** This map without the key. */
+  delete(key: Key): PersistentMap<Key, Value> {
+    const entries = this.own()
+    if (!entries.has(key)) return this
+    if (this.writes >= Math.max(leastWrites, entries.size)) {
+      const copy = new Map(entries)
+      copy.delete(key)
+      return new PersistentMap(copy, 0)
+    }
+    const next = new PersistentMap(entries, this.writes + 1)
+    this.difference = { key, value: entries.get(key), from: next }
+    entries.delete(key)
     return next
   }
 

@@ -3,7 +3,7 @@ import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { ClusterState } from "../protocol/ClusterState.ts"
 import { type ClusterView, incarnationOf, memberAs, memberOf, relate } from "../protocol/ClusterView.ts"
 import { type Custody, isHolder, noCustody } from "../protocol/Custody.ts"
-import type { ConnectionId } from "../protocol/MeshState.ts"
+import type { ConnectionId, MeshState } from "../protocol/MeshState.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import type { Stamp } from "./DataMessage.ts"
@@ -15,7 +15,7 @@ export interface Sight {
   readonly table: ClusterPartitionTable
   readonly custody: Custody
   /** Connections by node, the last one is used for sending. */
-  readonly links: ReadonlyMap<NodeId, ReadonlyArray<ConnectionId>>
+  readonly links: MeshState["links"]
 }
 
 export const sightOf = (state: ClusterState): Sight => {

@@ -28,7 +28,12 @@ describe("PersistentMap", () => {
       const key = `k${below(seed * 8)}`
       const value = { value: step }
       expect(from.map.get(key)).toBe(from.model.get(key))
-      versions.push({ map: from.map.set(key, value), model: new Map(from.model).set(key, value) })
+      expect(from.map.has(key)).toBe(from.model.has(key))
+      const model = new Map(from.model)
+      const isRemoved = below(4) === 0
+      if (isRemoved) model.delete(key)
+      else model.set(key, value)
+      versions.push({ map: isRemoved ? from.map.delete(key) : from.map.set(key, value), model })
       if (below(20) === 0) expectSame(versions[below(versions.length)] ?? from)
     }
     for (const version of versions.filter((_, index) => index % 7 === 0)) expectSame(version)
