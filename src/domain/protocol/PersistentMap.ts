@@ -40,8 +40,8 @@ export class PersistentMap<Key, Value extends object> {
   /** Makes this the version that the entries belong to. */
   private own(): Map<Key, Value> {
     if (this.difference === undefined) return this.entries
-    const path: Array<PersistentMap<Key, Value>> = []
-    let owner: PersistentMap<Key, Value> = this
+    const path: Array<PersistentMap<Key, Value>> = [this]
+    let owner = this.difference.from
     while (owner.difference !== undefined) {
       path.push(owner)
       owner = owner.difference.from

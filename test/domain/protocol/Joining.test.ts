@@ -5,9 +5,11 @@ import { maxEagerMembers } from "../../../src/domain/protocol/Bounds.ts"
 import { portOf } from "../../simulation/VirtualCluster.ts"
 import { founder, heartbeat, joinRequest, masterOf, referenceJoinRequest, Transcript } from "./Transcript.ts"
 
+const ids = (from: number, count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => `n${from + i}`)
+
 describe("joining", () => {
   it("many at once into a large cluster come with one view: what everyone adopts brings many changes", () => {
-    const ids = (from: number, count: number) => Array.from({ length: count }, (_, i) => `n${from + i}`)
     const n1 = masterOf("n1", ids(2, maxEagerMembers - 1))
     const { version } = n1.joined.view
     for (const id of ids(201, 20)) n1.accepted(portOf(id)).receive(portOf(id), joinRequest(id))
