@@ -6,10 +6,11 @@ import { onOwnerOf } from "./OnOwner.ts"
 
 const key = "the nightly report"
 
+const nameOf = ({ nodeId, start }: SimulatedCluster.NodeStart) => `${nodeId}#${start}`
+
 /** A new one for each run: what the programs tell is kept in here. */
 const scenario = (): SimulatedCluster.Scenario => {
   const working = new Set<string>()
-  const nameOf = ({ nodeId, start }: SimulatedCluster.NodeStart) => `${nodeId}#${start}`
   // A process that was killed said nothing before it died: only the living count.
   const workers = ({ nodes }: SimulatedCluster.SimulatedWorld) => nodes.filter((node) => working.has(nameOf(node)))
 

@@ -109,6 +109,15 @@ const assertThrows = (run: () => unknown): SimulatedCluster.ScenarioFailed => {
   throw new Error("nothing was found")
 }
 
+const drawn = (seed: number) => {
+  const told: Array<number> = []
+  SimulatedCluster.run(
+    ticking(() => Effect.map(Random.next, (value) => told.push(value))),
+    { ...quick, seed }
+  )
+  return told
+}
+
 describe("a program", () => {
   it("gets no turns while its node is frozen, and finds its clock ahead afterwards", () => {
     const told: Array<number> = []
@@ -183,14 +192,6 @@ describe("a program", () => {
   })
 
   it("draws from a seed of its own process", () => {
-    const drawn = (seed: number) => {
-      const told: Array<number> = []
-      SimulatedCluster.run(
-        ticking(() => Effect.map(Random.next, (value) => told.push(value))),
-        { ...quick, seed }
-      )
-      return told
-    }
     const first = drawn(5)
     assert.deepStrictEqual(drawn(5), first)
     assert.strictEqual(new Set(first).size, first.length)
@@ -215,10 +216,27 @@ describe("a program", () => {
   })
 })
 
-describe("a run is broken by", () => {
-  const violationOf = (scenario: SimulatedCluster.Scenario) =>
-    SimulatedCluster.run(() => scenario, { ...quick, nodes: 1, seed: 1, faults: none }).violation ?? ""
+const violationOf = (scenario: SimulatedCluster.Scenario) =>
+  SimulatedCluster.run(() => scenario, { ...quick, nodes: 1, seed: 1, faults: none }).violation ?? ""
 
+const fallsBack = () =>
+  Effect.gen(function* () {
+    const driver = yield* ClusterDriver
+    yield* driver.commit(
+      transition((step) => {
+        const { joined } = step
+        if (joined !== undefined) step.setJoined({ view: { ...joined.view, version: joined.view.version - 1 } })
+      })
+    )
+  })
+
+const fails = () => {
+  throw new RangeError("a bug of the check")
+}
+
+const endless = () => Effect.ensuring(Effect.never, Effect.never)
+
+describe("a run is broken by", () => {
   it("a program that fails or dies", () => {
     assert.match(
       violationOf({ program: () => Effect.fail(new RangeError("no more")) }),
@@ -228,23 +246,10 @@ describe("a run is broken by", () => {
   })
 
   it("a state of a driver that breaks a rule of the protocol, at the commit that makes it", () => {
-    const program = () =>
-      Effect.gen(function* () {
-        const driver = yield* ClusterDriver
-        yield* driver.commit(
-          transition((step) => {
-            const { joined } = step
-            if (joined !== undefined) step.setJoined({ view: { ...joined.view, version: joined.view.version - 1 } })
-          })
-        )
-      })
-    assert.match(violationOf({ program }), /the view version of n1@\d+ falls from/)
+    assert.match(violationOf({ program: fallsBack }), /the view version of n1@\d+ falls from/)
   })
 
   it("a check that throws", () => {
-    const fails = () => {
-      throw new RangeError("a bug of the check")
-    }
     assert.match(violationOf({ program: () => Effect.void, invariants: { fails } }), /defect.*a bug of the check/)
   })
 
@@ -254,9 +259,8 @@ describe("a run is broken by", () => {
   })
 
   it("a program that does not end when its node is asked to leave", () => {
-    const program = () => Effect.ensuring(Effect.never, Effect.never)
     const faults: ReadonlyArray<Simulation.Fault> = [{ _tag: "Leave", atMs: 8000, node: "n2" }]
-    const { violation } = SimulatedCluster.run(() => ({ program }), { ...quick, nodes: 2, seed: 1, faults })
+    const { violation } = SimulatedCluster.run(() => ({ program: endless }), { ...quick, nodes: 2, seed: 1, faults })
     assert.match(violation ?? "", /n2#1 was asked to leave, and its finalizers have not/)
   })
 

@@ -14,22 +14,22 @@ import { ticking } from "./Programs.ts"
 const quick = { nodes: 3, profile: "calm", virtualMs: 12_000 } as const
 const none: ReadonlyArray<Simulation.Fault> = []
 
-describe("the network", () => {
-  /** How many active members each node sees, ten times a second. */
-  const seen = (faults: ReadonlyArray<Simulation.Fault>) => {
-    const told = new Map<string, Set<number>>()
-    const scenario = ticking(({ nodeId }) =>
-      Effect.gen(function* () {
-        const { members } = yield* (yield* ClusterService).membersView
-        const counts = told.get(nodeId) ?? new Set()
-        told.set(nodeId, counts.add(members.filter(({ state }) => state === "active").length))
-      })
-    )
-    const config = { suspicionTimeoutMs: 2500, splitBrainCheckIntervalMs: 5000 }
-    const outcome = SimulatedCluster.run(scenario, { ...quick, virtualMs: 30_000, seed: 2, faults, config })
-    return { outcome, least: (nodeId: string) => Math.min(...(told.get(nodeId) ?? [])) }
-  }
+/** How many active members each node sees, ten times a second. */
+const seen = (faults: ReadonlyArray<Simulation.Fault>) => {
+  const told = new Map<string, Set<number>>()
+  const scenario = ticking(({ nodeId }) =>
+    Effect.gen(function* () {
+      const { members } = yield* (yield* ClusterService).membersView
+      const counts = told.get(nodeId) ?? new Set()
+      told.set(nodeId, counts.add(members.filter(({ state }) => state === "active").length))
+    })
+  )
+  const config = { suspicionTimeoutMs: 2500, splitBrainCheckIntervalMs: 5000 }
+  const outcome = SimulatedCluster.run(scenario, { ...quick, virtualMs: 30_000, seed: 2, faults, config })
+  return { outcome, least: (nodeId: string) => Math.min(...(told.get(nodeId) ?? [])) }
+}
 
+describe("the network", () => {
   it.each([
     { what: "nothing", faults: none, isSplit: false },
     {
