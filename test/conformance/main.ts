@@ -7,7 +7,7 @@ import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { assignment } from "./Assignment.ts"
 import { hash } from "./Hash.ts"
-import { liveJoin } from "./LiveJoin.ts"
+import { liveJoin, liveJoinModel } from "./LiveJoin.ts"
 import { merge } from "./Merge.ts"
 import { phi } from "./Phi.ts"
 import type { Report } from "./Report.ts"
@@ -26,6 +26,7 @@ const suites: ReadonlyArray<Suite> = [
   { files: ["types.json"], run: types },
   { files: ["tolerance.json"], run: tolerance },
   { files: ["live-join.json"], run: liveJoin },
+  { files: ["live-join.json"], run: liveJoinModel },
   { files: ["hash.json"], run: hash },
   { files: ["assignment.json", "hash.json"], run: assignment },
   { files: ["merge.json"], run: merge },
