@@ -7,7 +7,7 @@ import type { Voter } from "../wire/Extensions.ts"
 import { maxKnownAddresses, maxOutside } from "./Bounds.ts"
 import { emptyDesk, noCustody } from "./Custody.ts"
 import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.ts"
-import { type ClusterView, incarnationOf, masterByAge, memberOf } from "./ClusterView.ts"
+import { type ClusterView, incarnationOf, isReference, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import { newPeer } from "./Peers.ts"
 import { PersistentMap } from "./PersistentMap.ts"
@@ -93,7 +93,8 @@ const rememberOutside = (step: Step, lost: ReadonlyArray<MemberInfo>): void => {
   const outside = new Map(split.outside)
   for (const member of lost) {
     outside.delete(member.nodeId)
-    outside.set(member.nodeId, { address: Mesh.addressOf(member), sinceMs: step.nowMs })
+    const reference = isReference(member) ? { reference: member } : {}
+    outside.set(member.nodeId, { address: Mesh.addressOf(member), sinceMs: step.nowMs, ...reference })
   }
   step.set({ split: { ...split, outside: new Map([...outside].slice(-maxOutside)) } })
 }
@@ -130,10 +131,17 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     nextHeartbeatAtMs: before?.nextHeartbeatAtMs ?? step.nowMs,
     nextReportAtMs: before?.nextReportAtMs ?? Number.NEGATIVE_INFINITY,
     founder: false,
+    askedAtMs: undefined,
+    unanswered: view.ledBy === undefined || before === undefined ? new Map() : keepKnown(before.unanswered),
     foundingRound: sameLineage ? before.foundingRound : 0,
     sentAtMs: step.nowMs,
     joins: keepDesk && before !== undefined ? before.joins : new Map(),
     leaves: keepDesk && before !== undefined ? before.leaves : new Map(),
+    unwelcomed: new Set(
+      keepDesk && before !== undefined ? [...before.unwelcomed].filter((nodeId) => members.has(nodeId)) : []
+    ),
+    recountAbove: keepDesk && before !== undefined ? before.recountAbove : 0,
+    recountedAtMs: keepDesk && before !== undefined ? before.recountedAtMs : Number.NEGATIVE_INFINITY,
     suspectSince: before === undefined ? new Map() : keepKnown(before.suspectSince),
     deadSince: before === undefined ? new Map() : keepKnown(before.deadSince),
     inheritedDead: keepDesk && before !== undefined ? before.inheritedDead : new Set(),
@@ -179,7 +187,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
     phase: {
       ...fresh,
       known: [...new Set([...fresh.known, ...others])].slice(0, maxKnownAddresses),
-      target: target === undefined ? undefined : { address: target, sinceMs: step.nowMs },
+      target: target === undefined ? undefined : { address: target, sinceMs: step.nowMs, isReferred: false },
       liveClusterAtMs: target === undefined ? fresh.liveClusterAtMs : step.nowMs,
       formerVoters: former
     }

@@ -122,9 +122,10 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
   resolveSeed(step, Mesh.connectionOf(step, connection)?.dialled, request.nodeId)
   learnAddresses(step, [address, ...(request.known ?? [])])
   const fresh = step.fresh
-  if (fresh === undefined) return
+  // A node of the reference founds with nobody: it is no candidate, and promises nothing.
+  if (fresh === undefined || request.incarnation === undefined) return
   const node: FreshNode = {
-    incarnation: request.incarnation ?? 0,
+    incarnation: request.incarnation,
     host: request.host,
     clusterPort: request.clusterPort,
     address,
@@ -201,12 +202,12 @@ const askAll = (step: Step): void => {
 }
 
 /** A node answers for a live cluster: ask there, at once and then first. */
-export const aim = (step: Step, address: string): void => {
+export const aim = (step: Step, address: string, isReferred = false): void => {
   const fresh = step.fresh
   if (fresh === undefined || address === Mesh.ownAddress(step)) return
   step.setFresh({ liveClusterAtMs: step.nowMs })
   if (fresh.target?.address === address && step.nowMs - fresh.target.sinceMs < 2 * step.timing.joinIntervalMs) return
-  step.setFresh({ target: { address, sinceMs: step.nowMs } })
+  step.setFresh({ target: { address, sinceMs: step.nowMs, isReferred } })
   const aimed = step.fresh
   if (aimed !== undefined) ask(step, aimed, [address])
 }

@@ -35,3 +35,8 @@ export const maxCompletedMigrations = 256
 
 /** Characters of the cause that travels with a view; a longer one is cut. */
 export const maxCauseLength = 512
+
+/** Views that a node of the reference may have counted by itself; a version further ahead of ours is not believed. */
+export const maxRecount = 1024
+/** Versions from one view to the next while nodes of the reference are members. */
+export const recountStep = 16

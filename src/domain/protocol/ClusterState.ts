@@ -58,6 +58,8 @@ export interface Peer {
   readonly leftFounding: Incarnation | undefined
   readonly repairedAtMs: number
   readonly tableSentAtMs: number
+  /** A node of the reference that was dialled anew: it has called this node dead meanwhile, in a view that it counts. */
+  readonly isRedialled: boolean
 }
 
 /** A fresh node that asks for a cluster, as heard by another fresh node. */
@@ -78,6 +80,14 @@ export interface FreshNode {
   readonly heardAtMs: number
 }
 
+/** Where a live cluster is. */
+export interface Target {
+  readonly address: string
+  readonly sinceMs: number
+  /** A configured seed has named it. */
+  readonly isReferred: boolean
+}
+
 /** Looks for a cluster, or founds one. */
 export interface Fresh {
   readonly _tag: "Fresh"
@@ -90,7 +100,7 @@ export interface Fresh {
   readonly claimedAtMs: number
   readonly nextJoinAtMs: number
   /** The node that answers for a live cluster, asked first. */
-  readonly target: { readonly address: string; readonly sinceMs: number } | undefined
+  readonly target: Target | undefined
   readonly liveClusterAtMs: number
   /** Voters of the live cluster that this node dropped out of: while a quorum of them may live it founds nothing. */
   readonly formerVoters: ReadonlyArray<Voter>
@@ -140,10 +150,20 @@ export interface Joined {
   readonly founder: boolean
   /** The founding round that the view came from, 0 for none. */
   readonly foundingRound: number
+  /** When this follower of a node of the reference asked it to be admitted again; `undefined` once it is. */
+  readonly askedAtMs: number | undefined
+  /** Members that did not say who they are, and until when they are not asked again. */
+  readonly unanswered: ReadonlyMap<NodeId, number>
   // The acting master's desk.
   readonly sentAtMs: number
   readonly joins: ReadonlyMap<NodeId, QueuedJoin>
   readonly leaves: ReadonlyMap<NodeId, Incarnation>
+  /** Nodes of the reference that the view admits, until they have their welcome: they take the first table and no other. */
+  readonly unwelcomed: ReadonlySet<NodeId>
+  /** Up to where nodes of the reference have counted their own views; the next one must be above. */
+  readonly recountAbove: number
+  /** When a view was last made for no other reason. */
+  readonly recountedAtMs: number
   readonly suspectSince: ReadonlyMap<NodeId, number>
   readonly deadSince: ReadonlyMap<NodeId, number>
   /** Members that a master before had declared dead in the view from which this one took over: that may have settled. */
@@ -161,10 +181,18 @@ export interface Joined {
   readonly migrations: MigrationDesk
 }
 
+/** A former member. */
+export interface Outsider {
+  readonly address: string
+  readonly sinceMs: number
+  /** Of a node of the reference, which does not ask again when it is heard again. */
+  readonly reference?: MemberInfo
+}
+
 /** What a node knows of other parts of a split cluster. It outlives views and incarnations. */
 export interface SplitState {
   /** Former members that the view does not list any more, oldest first; at most `maxOutside`. */
-  readonly outside: ReadonlyMap<NodeId, { readonly address: string; readonly sinceMs: number }>
+  readonly outside: ReadonlyMap<NodeId, Outsider>
   readonly nextProbeAtMs: number
   /** When each foreign lineage was last probed; at most `maxForeignLineages`. */
   readonly askedAtMs: ReadonlyMap<Lineage, number>

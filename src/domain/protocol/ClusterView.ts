@@ -22,14 +22,19 @@ export interface ClusterView {
   readonly base: ViewBase
   /** Why it was made, in words: it travels with the view, so that every node can say why. */
   readonly cause: string
+  /** The node of the reference that leads: the view is its word, and nobody here settles or changes it. */
+  readonly ledBy?: NodeId
 }
 
 /** The incarnation of a member; a peer that sends none is 0. */
 export const incarnationOf = (member: MemberInfo): Incarnation => member.incarnation ?? 0
 
-/** Active, suspect and leaving members vote; joining and dead ones do not. */
+/** A node of the reference, which has no incarnation. It cannot promise, so it has no vote and leads no view of ours. */
+export const isReference = (member: MemberInfo): boolean => member.incarnation === undefined
+
+/** Active, suspect and leaving members vote; joining and dead ones do not, nor do nodes of the reference. */
 export const isVoter = (member: MemberInfo): boolean =>
-  member.state === "active" || member.state === "suspect" || member.state === "leaving"
+  (member.state === "active" || member.state === "suspect" || member.state === "leaving") && !isReference(member)
 
 export const toVoter = (member: MemberInfo): Voter => ({
   nodeId: member.nodeId,
@@ -68,12 +73,26 @@ export const hasSay = (view: ClusterView, settled: boolean, voter: Voter): boole
   return member === undefined ? !settled && isBaseVoter(view, voter) : incarnationOf(member) === voter.incarnation
 }
 
+const own = onceFor((members: ReadonlyArray<MemberInfo>) =>
+  members.some(isReference) ? members.filter((one) => !isReference(one)) : members
+)
 const oldestOf = onceFor((members: ReadonlyArray<MemberInfo>) => ({
-  master: MembersView.master({ version: 0, members })
+  master: MembersView.master({ version: 0, members: own(members) })
 }))
 
-/** The oldest active member. Being oldest is not enough to act: see `isActing`. */
-export const masterByAge = (view: ClusterView): MemberInfo | undefined => oldestOf(view.members).master
+/**
+ * The oldest active member that is no node of the reference, or the one that leads the view. Being oldest is not
+ * enough to act: see `isActing`.
+ */
+export const masterByAge = (view: ClusterView): MemberInfo | undefined =>
+  view.ledBy === undefined ? oldestOf(view.members).master : memberOf(view, view.ledBy)
+
+/**
+ * Whom a member list names as master: as {@link masterByAge}, and where nobody has an incarnation, which is the list
+ * of a node of the reference, the oldest active one.
+ */
+export const masterIn = (list: MembersView): MemberInfo | undefined =>
+  MembersView.master({ version: list.version, members: own(list.members) }) ?? MembersView.master(list)
 
 /** The view as it travels in `MEMBERS_UPDATE` and `JOIN_RESPONSE`. */
 export const toWire = (view: ClusterView, settled: boolean): Omit<MembersUpdatePayload, "clusterTimeMs"> => ({

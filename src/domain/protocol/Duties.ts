@@ -4,14 +4,15 @@
  */
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
-import { incarnationOf, isBaseVoter, memberOf, toVoter, votersOf } from "./ClusterView.ts"
-import { maxEagerMembers } from "./Bounds.ts"
+import { incarnationOf, isBaseVoter, isReference, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { maxEagerMembers, recountStep } from "./Bounds.ts"
 import { claim } from "./Mastership.ts"
+import { isLinked } from "./Mesh.ts"
 import * as Migrating from "./Migrating.ts"
 import { freshReportOf, isProvenDead, reportOf } from "./Peers.ts"
 import { baseQuorum, type Has } from "./Quorum.ts"
 import { announceSettled, propose, resend, trySettle } from "./Settlement.ts"
-import { doubted, isGone, isSuspect } from "./Suspicion.ts"
+import { doubted, isGone, isHeard, isSuspect } from "./Suspicion.ts"
 import { planForView } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
@@ -21,12 +22,15 @@ const joiningMember = (nodeId: string, join: QueuedJoin, joinVersion: number): M
   host: join.host,
   clientPort: join.clientPort,
   clusterPort: join.clusterPort,
-  state: "joining",
+  // A node of the reference has no state between: its first heartbeat says nothing that could be waited for.
+  state: join.voter.incarnation === 0 ? "active" : "joining",
   joinVersion,
   ...(join.voter.incarnation === 0 ? {} : { incarnation: join.voter.incarnation }),
   ...(join.zone === undefined ? {} : { zone: join.zone }),
   ...(join.carriesData ? { carriesData: true } : {})
 })
+
+const recounted = "nodes of the reference have counted on by themselves"
 
 interface Plan {
   readonly members: ReadonlyArray<MemberInfo>
@@ -36,10 +40,17 @@ interface Plan {
   readonly deadSince: ReadonlyMap<string, number>
 }
 
+// Above what nodes of the reference count by themselves, or they would not take it; and by a step that none of them
+// makes up by its own count, or a view of theirs could pass for ours.
+const nextOf = (joined: Joined): number => {
+  const last = Math.max(joined.view.version, joined.recountAbove)
+  return nextVersion(joined.view.members.some(isReference) ? last + recountStep - 1 : last)
+}
+
 /** The next view as the acting master sees it. `withLeaves` false: as if nobody had asked to leave. */
 const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
   const { config, timing, nowMs, self } = { ...step.state, timing: step.timing, nowMs: step.nowMs, self: step.self }
-  const joinVersion = nextVersion(joined.view.version)
+  const joinVersion = nextOf(joined)
   const doubtedIds = doubted(step, joined)
   const suspectSince = new Map(joined.suspectSince)
   const deadSince = new Map(joined.deadSince)
@@ -74,6 +85,11 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       suspectSince.delete(member.nodeId)
       causes.push(`${member.nodeId} came back`)
       members.push({ ...member, state: "suspect" })
+    } else if (isReference(member) && isHeard(step, joined, toVoter(member))) {
+      suspectSince.delete(member.nodeId)
+      deadSince.delete(member.nodeId)
+      causes.push(`${member.nodeId} came back`)
+      members.push({ ...member, state: "active" })
     } else if (joined.settled && nowMs - since(deadSince, member.nodeId) > timing.deadForgetMs) {
       causes.push(`${member.nodeId} is removed`)
     } else members.push(member)
@@ -87,7 +103,8 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       members.push(member.state === "suspect" ? { ...member, state: "active" } : member)
       return
     }
-    const gone = isGone(step, joined, toVoter(member))
+    // Only the master is connected to a node of the reference.
+    const gone = isReference(member) ? joined.suspected.includes(member.nodeId) : isGone(step, joined, toVoter(member))
     if (!gone) suspectSince.delete(member.nodeId)
     const silentMs = gone ? nowMs - since(suspectSince, member.nodeId) : 0
     if (gone && (isProvenDead(joined, member) || silentMs > config.suspicionTimeoutMs)) {
@@ -102,7 +119,7 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
 
   for (const member of joined.view.members) {
     const rejoin = joined.joins.get(member.nodeId)
-    if (rejoin !== undefined && rejoin.voter.incarnation !== incarnationOf(member)) {
+    if (rejoin !== undefined && (rejoin.voter.incarnation !== incarnationOf(member) || isReference(member))) {
       causes.push(`${member.nodeId} rejoins`)
       members.push(joiningMember(member.nodeId, rejoin, joinVersion))
       suspectSince.delete(member.nodeId)
@@ -123,13 +140,16 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       members.push(joiningMember(nodeId, join, joinVersion))
     }
   }
+  const isRecountDue =
+    joined.recountAbove >= joined.view.version && nowMs - joined.recountedAtMs > config.splitBrainCheckIntervalMs
+  if (isRecountDue) causes.push(recounted)
   return { members, causes, suspectSince, deadSince }
 }
 
 // A leave that cannot settle is superseded with the leavers back in: itself active, others as leaving.
 const withLeaversBack = (step: Step, joined: Joined, planned: Plan): Plan => {
   if (joined.settled) return planned
-  const joinVersion = nextVersion(joined.view.version)
+  const joinVersion = nextOf(joined)
   const members = [...planned.members]
   const causes = [...planned.causes]
   for (const voter of joined.view.base.voters) {
@@ -171,7 +191,8 @@ const proposeNext = (step: Step, joined: Joined): void => {
     if (next.causes.length === 0) return
     const voters = votersOf(next.members)
     if (voters.length === 0 || !policy.quorum(voters, heard) || !baseQuorum(policy, base, heard)) continue
-    propose(step, next.members, nextVersion(joined.view.version), next.causes.join(", "))
+    if (next.causes.includes(recounted)) step.setJoined({ recountedAtMs: step.nowMs })
+    propose(step, next.members, nextOf(joined), next.causes.join(", "))
     return
   }
 }
@@ -209,10 +230,10 @@ export const run = (step: Step): void => {
 }
 
 // Whoever does not ask any more is gone, or belongs to another cluster by now; a plan with it may never settle. A
-// node of the reference asks once.
+// node of the reference asks once, and waits on its connection.
 const forgetSilentJoins = (step: Step, joined: Joined): void => {
   const asks = ({ askedAtMs, voter }: QueuedJoin): boolean =>
-    voter.incarnation === 0 || step.nowMs - askedAtMs < step.timing.joinerDropMs
+    voter.incarnation === 0 ? isLinked(step, voter.nodeId) : step.nowMs - askedAtMs < step.timing.joinerDropMs
   const joins = [...joined.joins].filter(([, join]) => asks(join))
   if (joins.length < joined.joins.size) step.setJoined({ joins: new Map(joins) })
 }

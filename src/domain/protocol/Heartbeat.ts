@@ -8,7 +8,7 @@ import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { maxOpeningListBytes, withinBytes } from "./Bounds.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
 import { hashToPartition } from "../placement/HashToPartition.ts"
-import { memberOf } from "./ClusterView.ts"
+import { isReference, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import type { Rings } from "./Rings.ts"
 import { actsAsSteward, electorsOf, ringsIn, stewards } from "./Topology.ts"
@@ -42,9 +42,14 @@ const livingIdsOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyArray<
   ...new Set(members.flatMap((member) => (member.state === "dead" ? [] : [member.nodeId])))
 ])
 
+// Followers of a node of the reference speak to it, and among themselves also with whomever it calls dead.
+const fellowsOf = (members: ReadonlyArray<MemberInfo>, ledBy: NodeId): ReadonlyArray<NodeId> =>
+  members.filter((member) => !isReference(member) || member.nodeId === ledBy).map(({ nodeId }) => nodeId)
+
 /** Whom a joined node talks to: all members that are not dead, and while its view is unsettled the base voters. */
 export const contacts = (step: Step, joined: Joined): ReadonlyArray<NodeId> => {
-  const livingIds = livingIdsOf(joined.view.members)
+  const { ledBy, members } = joined.view
+  const livingIds = ledBy === undefined ? livingIdsOf(members) : fellowsOf(members, ledBy)
   const ids = joined.settled
     ? livingIds
     : [...new Set([...livingIds, ...joined.view.base.voters.map((voter) => voter.nodeId)])]

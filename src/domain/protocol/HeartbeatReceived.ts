@@ -1,9 +1,10 @@
 /** A heartbeat arrives: a sign of life, a report, an acknowledgement, and perhaps a vote or a request for one. */
 import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
 import { markSettled } from "./Adoption.ts"
-import type { Joined, Report } from "./ClusterState.ts"
+import { isActing, type Joined, type Report } from "./ClusterState.ts"
 import { hasSay, incarnationOf, memberOf, relate } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Leaving from "./Leaving.ts"
 import * as Mastership from "./Mastership.ts"
@@ -11,6 +12,7 @@ import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { mayRepair, peerOf, setPeer } from "./Peers.ts"
 import { probeBack } from "./Probing.ts"
+import * as References from "./References.ts"
 import { membersUpdate } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
 import * as TableSharing from "./TableSharing.ts"
@@ -18,12 +20,12 @@ import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { expelIfOut } from "./ViewUpdate.ts"
 
-export type HeartbeatOutcome = "heard" | "notJoined" | "foreignLineage" | "notInView" | "stale"
+export type HeartbeatOutcome = "notJoined" | "stale" | Following.HeardOutcome
 
-const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
+const saidIn = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
   const { suspectedNodes } = heartbeat
   const mostSuspects = joined.view.members.length
-  const report = {
+  return {
     incarnation: heartbeat.incarnation ?? 0,
     lineage: heartbeat.lineage ?? "",
     version: heartbeat.membersViewVersion,
@@ -35,12 +37,24 @@ const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Re
     votes: true,
     atMs: step.nowMs
   }
+}
+
+const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
+  const report = saidIn(step, joined, heartbeat)
   const isReference =
     report.lineage === "" && hasSay(joined.view, joined.settled, { nodeId: heartbeat.senderId, incarnation: 0 })
   if (!isReference) return report
   // It takes every view for settled, and counts its own versions of what it has seen happen.
   const { lineage, version } = joined.view
-  return { ...report, lineage, settled: joined.settled ? version : 0, tableVersion: joined.table.version, votes: false }
+  return {
+    ...report,
+    lineage,
+    settled: joined.settled ? version : 0,
+    // By its detector one late heartbeat is enough.
+    suspected: [],
+    tableVersion: joined.table.version,
+    votes: false
+  }
 }
 
 // Reports over an old connection may arrive late; what a process says only ever rises.
@@ -48,6 +62,7 @@ const isStale = (joined: Joined, nodeId: string, report: Report): boolean => {
   const known = peerOf(joined, nodeId)?.report
   return (
     known !== undefined &&
+    report.votes &&
     known.incarnation === report.incarnation &&
     known.lineage === report.lineage &&
     (report.version < known.version || report.promise.term < known.promise.term)
@@ -69,6 +84,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
+  if (Following.isLed(joined)) return Following.heard(step, joined, from, saidIn(step, joined, heartbeat), connection)
   const report = reportFrom(step, joined, heartbeat)
   const voter = { nodeId: from, incarnation: report.incarnation }
   const member = memberOf(joined.view, from)
@@ -89,6 +105,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     return "foreignLineage"
   }
   if (!hasSay(joined.view, joined.settled, voter)) {
+    if (References.takeBack(step, joined, heartbeat, connection)) return "heard"
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }
@@ -106,9 +123,10 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   })
   // A detector learns from regular heartbeats only.
   const rings = ringsIn(step.state, joined.view)
-  if (hears(rings, joined.view, step.self.nodeId, from) === "beats") {
+  if (!report.votes || hears(rings, joined.view, step.self.nodeId, from) === "beats") {
     step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
   }
+  if (!report.votes) References.heard(step, from, report)
   if (relation === "same" && report.settled === joined.view.version) markSettled(step)
   if (Leaving.exitWhenSettled(step)) return "heard"
   Suspicion.clear(step, from)
@@ -129,8 +147,9 @@ const repair = (step: Step, from: string, report: Report, relation: ReturnType<t
   if (joined === undefined) return
   const unaware = relation === "same" && joined.settled && report.settled < joined.view.version
   // On rings whoever beats to us may never hear what we hold.
-  const mustAsk = relation === "newer" && ringsIn(step.state, joined.view) !== undefined
+  const mustAsk = report.votes && relation === "newer" && ringsIn(step.state, joined.view) !== undefined
   if (relation !== "older" && !unaware && !mustAsk) return
+  if (!report.votes && !(joined.settled && isActing(step.state, joined))) return
   if (!mayRepair(step, from)) return
   if (unaware || mustAsk) Heartbeat.beatTo(step, from)
   else Mesh.sendTo(step, from, membersUpdate(joined))

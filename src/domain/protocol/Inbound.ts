@@ -4,13 +4,13 @@
  * counted under a name.
  */
 import { Option } from "effect"
-import { MembersView } from "../model/MembersView.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { hasExtensions } from "../wire/StripExtensions.ts"
 import * as Bootstrap from "./Bootstrap.ts"
-import { hasSay, memberOf } from "./ClusterView.ts"
+import { hasSay, masterIn, memberOf } from "./ClusterView.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as HeartbeatReceived from "./HeartbeatReceived.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
@@ -100,7 +100,7 @@ const speakerOf = (message: ClusterMessage): NodeId | undefined => {
   const named = namedSender(message)
   if (message.type === "SPLIT_BRAIN_PROBE") return named ?? message.senderMasterId
   if (named !== undefined || message.type !== "JOIN_RESPONSE") return named
-  return Option.getOrUndefined(Option.map(message.membersView, (view) => MembersView.master(view)?.nodeId))
+  return Option.getOrUndefined(Option.map(message.membersView, (view) => masterIn(view)?.nodeId))
 }
 
 /**
@@ -141,7 +141,7 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
     case "HEARTBEAT":
       return onHeartbeat(step, from, id, message)
     case "MEMBERS_UPDATE":
-      return onMembersUpdate(step, from, message)
+      return onMembersUpdate(step, from, id, message)
     case "LEAVE_REQUEST": {
       const outcome = Leaving.receive(step, message)
       return outcome === "queued" ? "handled" : outcome
@@ -155,6 +155,8 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
     case "EXPLICIT_SUSPICION":
       return "informational"
     case "PARTITION_TABLE_UPDATE": {
+      const led = step.joined
+      if (led !== undefined && Following.isLed(led) && !Following.isFromLeader(step, led, from, id)) return "notMaster"
       const outcome = TableSharing.receive(step, from, message)
       return outcome === "applied" ? "handled" : outcome
     }
@@ -264,6 +266,8 @@ const onHeartbeat = (
     const outcome = HeartbeatReceived.receive(step, message, id)
     return outcome === "heard" ? "handled" : outcome
   }
+  // A node of the reference knows no other process under this node's id, and is asked by its address if at all.
+  if (message.incarnation === undefined) return "notJoined"
   // A member speaks to a process that has no view: ask it to be admitted.
   if (step.nowMs - fresh.liveClusterAtMs > step.timing.joinIntervalMs / 2) {
     step.setFresh({ liveClusterAtMs: step.nowMs })
@@ -272,9 +276,19 @@ const onHeartbeat = (
   return "handled"
 }
 
-const onMembersUpdate = (step: Step, from: NodeId, message: ClusterMessageOf<"MEMBERS_UPDATE">): InboundOutcome => {
+const onMembersUpdate = (
+  step: Step,
+  from: NodeId,
+  id: ConnectionId,
+  message: ClusterMessageOf<"MEMBERS_UPDATE">
+): InboundOutcome => {
   const joined = step.joined
   if (joined === undefined) return "notJoined"
+  if (Following.isLed(joined)) {
+    if (message.lineage === undefined) return Following.update(step, joined, from, id, message)
+    // A follower of whom this node knows that it is one.
+    if (memberOf(joined.view, from)?.incarnation === undefined) return "notMember"
+  }
   // Only who has a part in our view: any stranger can name our lineage, and itself, in a view of its own.
   const isKnown =
     memberOf(joined.view, from) !== undefined || joined.view.base.voters.some((voter) => voter.nodeId === from)
@@ -284,12 +298,14 @@ const onMembersUpdate = (step: Step, from: NodeId, message: ClusterMessageOf<"ME
   return outcome === "foreignLineage" ? outcome : "handled"
 }
 
-// The reference complains in a message of its own; here it counts like the suspicion of a heartbeat.
+// A complaint of a member that votes counts like the suspicion of a heartbeat.
 const onComplaint = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT_COMPLAINT">): InboundOutcome => {
   const joined = step.joined
   const report = joined === undefined ? undefined : peerOf(joined, from)?.report
   if (joined === undefined || report === undefined) return "notMember"
   if (memberOf(joined.view, message.suspectId) === undefined) return "unknownSuspect"
+  // One silence of a second and a half is enough for its detector, by the other's clock.
+  if (!report.votes) return "informational"
   if (!report.suspected.includes(message.suspectId)) {
     setPeer(step, from, { report: { ...report, suspected: [...report.suspected, message.suspectId] } })
   }

@@ -1,12 +1,13 @@
 /** The answer to this node's request to join: a view, a better address, or a refusal. */
 import { Option } from "effect"
-import { compareAge, MembersView } from "../model/MembersView.ts"
+import { compareAge } from "../model/MembersView.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import type { JoinResponsePayload } from "../wire/MembershipMessages.ts"
 import { adopt, dissolve } from "./Adoption.ts"
 import * as Bootstrap from "./Bootstrap.ts"
-import type { Fresh } from "./ClusterState.ts"
-import { type ClusterView, fromWire, masterByAge, memberAs } from "./ClusterView.ts"
+import { type Fresh, isActing } from "./ClusterState.ts"
+import { type ClusterView, fromWire, isReference, masterByAge, masterIn, memberAs } from "./ClusterView.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import { foundingLineage } from "./Joining.ts"
 import * as Mesh from "./Mesh.ts"
@@ -25,6 +26,7 @@ export type JoinAnswerOutcome =
   | "notForThisProcess"
   | "otherFounding"
   | "outdated"
+  | Following.FollowOutcome
 
 export const receive = (
   step: Step,
@@ -40,18 +42,23 @@ export const receive = (
     return "learned"
   }
   // A view that nobody asked for must not replace the one this node holds.
-  if (fresh === undefined) return "unasked"
+  if (fresh === undefined) return Following.rejoined(step, from, response, connection)
   const members = Option.getOrUndefined(response.membersView)
+  if (response.accepted && members !== undefined && response.lineage === undefined) {
+    return Following.follow(step, fresh, from, members, response.partitionAssignments, connection)
+  }
   if (response.accepted && members !== undefined) {
     const { view, settled } = fromWire({ ...response, view: members })
     return join(step, fresh, from, response, view, settled)
   }
   if (members !== undefined) {
     // A member that is not master answers with its view: go straight to the master.
-    const master = MembersView.master(members)
+    const master = masterIn(members)
     if (master === undefined || master.nodeId === from) return "learned"
     step.setFresh({ refusal: undefined })
-    Bootstrap.aim(step, Mesh.addressOf(master))
+    const asked = Mesh.connectionOf(step, connection)?.dialled
+    const isReferred = asked !== undefined && step.state.config.seedAddresses.includes(asked)
+    Bootstrap.aim(step, Mesh.addressOf(master), isReferred)
     return "redirected"
   }
   Bootstrap.resolveSeed(step, Mesh.connectionOf(step, connection)?.dialled, from)
@@ -96,13 +103,17 @@ export const dialOlder = (step: Step): void => {
   const missing = joined.view.members.some(({ nodeId }) => !links.has(nodeId) && nodeId !== step.self.nodeId)
   if (!missing && dials.size === 0) return
   const master = masterByAge(joined.view)
+  const acting = isActing(step.state, joined)
   const wanted = new Set<string>()
   for (const member of joined.view.members) {
     if (member.nodeId === step.self.nodeId || member.state === "dead") continue
     const lost = step.state.mesh.lost.get(member.nodeId)
     const justLost = lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs
     // Views may differ on who is older, so whoever misses a member dials it as well.
-    const isMissed = justLost || member.nodeId === master?.nodeId || joined.suspected.includes(member.nodeId)
+    // Nodes of the reference are connected to the master alone, and dial nobody.
+    if (isReference(member) && !acting) continue
+    const isMissed =
+      justLost || isReference(member) || member.nodeId === master?.nodeId || joined.suspected.includes(member.nodeId)
     if (compareAge(member, self) > 0 && !isMissed) continue
     const address = Mesh.addressOf(member)
     wanted.add(address)

@@ -7,15 +7,16 @@ import { formatAddress } from "../model/Address.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRejectReason, type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
+import { bareMembers } from "../wire/StripExtensions.ts"
 import { dissolve } from "./Adoption.ts"
 import { dataFeature } from "./Bootstrap.ts"
 import { maxQueuedJoins } from "./Bounds.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
-import { incarnationOf, masterByAge, memberOf, toVoter, toWire } from "./ClusterView.ts"
+import { incarnationOf, isReference, masterByAge, memberOf, toVoter, toWire } from "./ClusterView.ts"
 import { equalInConstantTime } from "./ConstantTime.ts"
 import * as Duties from "./Duties.ts"
 import * as Mesh from "./Mesh.ts"
-import { isHeardLately, setPeer } from "./Peers.ts"
+import { isHeardLately, newPeer, setPeer } from "./Peers.ts"
 import { welcome } from "./Settlement.ts"
 import * as Suspicion from "./Suspicion.ts"
 import { mayMiss } from "./Topology.ts"
@@ -86,6 +87,9 @@ const notMaster = (step: Step, joined: Joined): JoinOutcome => {
   const master = masterByAge(joined.view)
   const address = master === undefined ? "unknown" : Mesh.addressOf(master)
   const { view, ...extensions } = toWire(joined.view, joined.settled)
+  // The leader's list as the leader would give it, so that the oldest in it is the leader.
+  const isLed = joined.view.ledBy !== undefined
+  const list = isLed ? { ...view, members: bareMembers(view.members) } : view
   return {
     _tag: "Answered",
     response: {
@@ -94,9 +98,9 @@ const notMaster = (step: Step, joined: Joined): JoinOutcome => {
       rejectReason: Option.some(`not master; master address: ${address}`),
       rejectCode: Option.some("NOT_MASTER_YET"),
       responderNodeId: Option.some(step.self.nodeId),
-      membersView: Option.some(view),
+      membersView: Option.some(list),
       partitionAssignments: Option.none(),
-      ...extensions,
+      ...(isLed ? {} : extensions),
       incarnation: step.self.incarnation
     }
   }
@@ -122,7 +126,8 @@ export const receive = (step: Step, request: JoinRequestPayload, trust: () => vo
   const member = memberOf(joined.view, request.nodeId)
   const founding = !joined.settled && joined.view.base.founding !== undefined
 
-  if (member !== undefined && incarnationOf(member) === voter.incarnation) {
+  const isAnew = member !== undefined && isReference(member) && request.incarnation === undefined
+  if (member !== undefined && incarnationOf(member) === voter.incarnation && !isAnew) {
     trust()
     if (founding && (request.promise ?? 0) > joined.foundingRound) {
       setPeer(step, request.nodeId, { leftFounding: voter.incarnation })
@@ -140,7 +145,11 @@ export const receive = (step: Step, request: JoinRequestPayload, trust: () => vo
     )
   }
   trust()
-  if (member !== undefined) {
+  if (isAnew) {
+    // Two processes of the reference under one id cannot be told apart: the latest counts.
+    setPeer(step, request.nodeId, newPeer(step.nowMs))
+    step.forgetDetector(request.nodeId)
+  } else if (member !== undefined) {
     Suspicion.prove(step, member, "its id came back as another process")
     abandonFounding(step, member)
   }

@@ -65,7 +65,8 @@ export const tick = (step: Step): void => {
   const sinceMs = step.state.leavingSinceMs
   if (sinceMs === undefined) return
   const joined = step.joined
-  if (joined === undefined) return stop(step)
+  // A node of the reference as leader takes no leave: it learns of the end of the connection.
+  if (joined === undefined || joined.view.ledBy !== undefined) return stop(step)
   const self = selfMember(step.state, joined)
   const alone =
     joined.settled &&

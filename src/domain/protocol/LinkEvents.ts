@@ -1,10 +1,13 @@
 /** What the transport reports of connections: they come, they fail, they end. */
 import * as Bootstrap from "./Bootstrap.ts"
-import { masterByAge, memberOf } from "./ClusterView.ts"
+import { isActing } from "./ClusterState.ts"
+import { isReference, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
+import * as References from "./References.ts"
 import { partOf, probe } from "./SplitPart.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
@@ -16,9 +19,11 @@ export const accepted = (step: Step, id: ConnectionId): void => Mesh.accepted(st
 export const dialled = (step: Step, id: ConnectionId, address: string): void => {
   Mesh.dialled(step, id, address)
   const joined = step.joined
+  if (joined !== undefined && Following.isLed(joined)) return Following.dialled(step, joined, id, address)
   if (joined !== undefined) {
-    const isMember = Mesh.residentAt(joined.view, address) !== undefined
-    Mesh.reply(step, id, isMember ? Heartbeat.opening(step, joined) : probe(step, partOf(step, joined)))
+    const resident = Mesh.residentAt(joined.view, address)
+    if (References.dialled(step, joined, id, address, resident)) return
+    Mesh.reply(step, id, resident === undefined ? probe(step, partOf(step, joined)) : Heartbeat.opening(step, joined))
   } else if (step.fresh !== undefined) Mesh.reply(step, id, Bootstrap.joinRequest(step, step.fresh))
 }
 
@@ -50,6 +55,7 @@ export const closed = (step: Step, id: ConnectionId): void => {
   if (nodeId === undefined || joined === undefined) return
   const member = memberOf(joined.view, nodeId)
   if (member === undefined || member.state === "dead") return
+  if (isReference(member) && !isActing(step.state, joined) && nodeId !== joined.view.ledBy) return
   Mesh.markLost(step, nodeId)
   step.note(`the connection to ${nodeId} ended`, nodeId === masterByAge(joined.view)?.nodeId ? "info" : "debug")
   Mesh.dialAtOnce(step, Mesh.addressOf(member), nodeId)

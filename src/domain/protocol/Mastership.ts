@@ -10,10 +10,10 @@ import { compareAge } from "../model/MembersView.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
-import { isVoter, masterByAge, toVoter, votersOf } from "./ClusterView.ts"
+import { isReference, isVoter, masterByAge, toVoter, votersOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
-import { freshReportOf, reportOf } from "./Peers.ts"
+import { freshReportOf, isProvenDead, newPeer, reportOf, setPeer } from "./Peers.ts"
 import type { Has } from "./Quorum.ts"
 import { isJoint, propose } from "./Settlement.ts"
 import { isBadLink, isGone, isHeard } from "./Suspicion.ts"
@@ -101,10 +101,13 @@ export const tryWin = (step: Step): void => {
   if (step.state.policy.forks && !hasAllItHears(step, joined, joined.claimedAtMs, voted)) return
 
   const version = nextVersion(joined.view.version, term)
-  const fork = step.state.policy.forks ? { lineage: claimedLineage(step, term) } : {}
+  // Who follows a node of the reference starts anew: whose word settled nothing, and others may claim as well.
+  const isLed = joined.view.ledBy !== undefined
+  const fork = step.state.policy.forks || isLed ? { lineage: claimedLineage(step, term) } : {}
   const dead = joined.view.members.filter((member) => member.state === "dead")
   if (!joined.settled) step.setJoined({ inheritedDead: new Set(dead.map((member) => member.nodeId)) })
   propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, fork)
+  if (isLed) meetReferences(step)
   const won = step.joined
   if (won === undefined) return
   for (const nodeId of Heartbeat.contacts(step, won)) {
@@ -115,6 +118,18 @@ export const tryWin = (step: Step): void => {
       term,
       electionId: `${step.self.nodeId}#${step.self.incarnation}@${term}`
     })
+  }
+}
+
+// Followers of the node that led were none of this node's business until now: they get their time to be heard.
+const meetReferences = (step: Step): void => {
+  const joined = step.joined
+  for (const member of joined?.view.members ?? []) {
+    if (joined === undefined || !isReference(member)) continue
+    if (!isProvenDead(joined, member) || Mesh.isLinked(step, member.nodeId)) {
+      setPeer(step, member.nodeId, newPeer(step.nowMs))
+      step.forgetDetector(member.nodeId)
+    }
   }
 }
 
@@ -211,5 +226,11 @@ export const tick = (step: Step): void => {
   if (claiming || step.nowMs < step.state.holdUntilMs) return
   const rank = olderCandidates(step, joined, self, master)
   if (step.nowMs - sinceMs < rank * step.timing.rankWaitMs) return
-  if (isDeposed(step, joined, toVoter(master))) claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
+  // A node of the reference that leads is given the time that a suspect has, unless it is known to be gone.
+  const isSpared =
+    joined.view.ledBy !== undefined &&
+    !isProvenDead(joined, master) &&
+    step.nowMs - sinceMs <= step.state.config.suspicionTimeoutMs
+  if (!isSpared && isDeposed(step, joined, toVoter(master)))
+    claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
 }

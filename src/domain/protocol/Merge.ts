@@ -14,6 +14,7 @@ import { isActing, type Joined } from "./ClusterState.ts"
 import { masterByAge, relate } from "./ClusterView.ts"
 import { equalInConstantTime } from "./ConstantTime.ts"
 import { decideMergeByReach } from "./DecideMergeByReach.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
@@ -126,6 +127,18 @@ const aim = (step: Step, part: SplitPart): MergeOutcome => {
   return "handled"
 }
 
+const follower = (
+  step: Step,
+  joined: Joined,
+  part: SplitPart | undefined,
+  from: string,
+  connection: ConnectionId
+): MergeOutcome => {
+  if (part === undefined) return "withoutLineage"
+  Following.met(step, joined, from, part, connection)
+  return "handled"
+}
+
 export const probed = (
   step: Step,
   from: string,
@@ -137,6 +150,7 @@ export const probed = (
   const part = fromProbe(payload)
   const joined = step.joined
   if (joined === undefined) return part === undefined ? "withoutLineage" : aim(step, part)
+  if (Following.isLed(joined)) return follower(step, joined, part, from, connection)
   if (part !== undefined && showIfNewer(step, joined, part, from, connection)) return "sameCluster"
   Mesh.reply(step, connection, probeResponse(step, partOf(step, joined)))
   return part === undefined ? "withoutLineage" : heardOf(step, joined, part, connection)
@@ -154,6 +168,7 @@ export const answered = (
   if (part === undefined) return "withoutLineage"
   const joined = step.joined
   if (joined === undefined) return aim(step, part)
+  if (Following.isLed(joined)) return follower(step, joined, part, from, connection)
   if (showIfNewer(step, joined, part, from, connection)) return "sameCluster"
   return heardOf(step, joined, part, connection)
 }
@@ -170,6 +185,7 @@ export const asked = (
   if (part === undefined) return "withoutLineage"
   const joined = step.joined
   if (joined === undefined) return aim(step, part)
+  if (Following.isLed(joined)) return follower(step, joined, part, from, connection)
   if (showIfNewer(step, joined, part, from, connection)) return "sameCluster"
   const mine = partOf(step, joined)
   if (!isActing(step.state, joined)) {

@@ -16,7 +16,8 @@ export const newPeer = (nowMs: number): Peer => ({
   provenDead: undefined,
   leftFounding: undefined,
   repairedAtMs: Number.NEGATIVE_INFINITY,
-  tableSentAtMs: Number.NEGATIVE_INFINITY
+  tableSentAtMs: Number.NEGATIVE_INFINITY,
+  isRedialled: false
 })
 
 export const peerOf = (joined: Joined, nodeId: NodeId): Peer | undefined => joined.peers.get(nodeId)

@@ -8,7 +8,7 @@
 import type { Lineage } from "../model/Scalars.ts"
 import { hashToPartition } from "../placement/HashToPartition.ts"
 import { maxForeignLineages } from "./Bounds.ts"
-import type { SplitState } from "./ClusterState.ts"
+import { isActing, type SplitState } from "./ClusterState.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { canReach, partOf, probe } from "./SplitPart.ts"
@@ -55,7 +55,9 @@ const probeAll = (step: Step): void => {
   )
   const nextProbeAtMs = step.nowMs + config.splitBrainCheckIntervalMs + spreadMs(step, joined.view.version)
   setSplit(step, { outside, nextProbeAtMs })
-  const addresses = new Set([...config.seedAddresses, ...[...outside.values()].map(({ address }) => address)])
+  // A node of the reference answers the master's heartbeat, and no probe.
+  const asked = [...outside.values()].filter(({ reference }) => reference === undefined || isActing(step.state, joined))
+  const addresses = new Set([...config.seedAddresses, ...asked.map(({ address }) => address)])
   for (const address of addresses) {
     if (Mesh.residentAt(joined.view, address) === undefined) probeAddress(step, address)
   }

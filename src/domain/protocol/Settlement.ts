@@ -14,12 +14,13 @@ import type { ViewBase, Voter } from "../wire/Extensions.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { maxCauseLength } from "./Bounds.ts"
 import { adopt, markSettled } from "./Adoption.ts"
-import { isActing, type Joined, selfMember } from "./ClusterState.ts"
+import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
 import {
   ancestorsFor,
   type ClusterView,
   incarnationOf,
   isBaseVoter,
+  isReference,
   memberAs,
   memberOf,
   toVoter,
@@ -31,6 +32,7 @@ import * as Mesh from "./Mesh.ts"
 import { reportOf } from "./Peers.ts"
 import { baseQuorum, type Has } from "./Quorum.ts"
 import { isGone } from "./Suspicion.ts"
+import { planForView, tableUpdate } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
 import { termOf } from "./Version.ts"
 
@@ -57,14 +59,29 @@ export const welcome = (step: Step, joined: Joined, promise?: number): ClusterMe
   }
 }
 
-/** A member that has been admitted and has not spoken since. */
+/** A member that has been admitted and has not spoken since, or that has yet to be told. */
 export const isAwaited = (joined: Joined, member: MemberInfo): boolean =>
-  member.state === "joining" && reportOf(joined, toVoter(member)) === undefined
+  (member.state === "joining" && reportOf(joined, toVoter(member)) === undefined) ||
+  joined.unwelcomed.has(member.nodeId)
 
 const welcomeAwaited = (step: Step, joined: Joined): void => {
   for (const member of joined.view.members) {
-    if (isAwaited(joined, member)) Mesh.sendTo(step, member.nodeId, welcome(step, joined))
+    if (!isReference(member) && isAwaited(joined, member)) Mesh.sendTo(step, member.nodeId, welcome(step, joined))
   }
+  welcomeReferences(step)
+}
+
+// They keep the table of their welcome for ever, so it must be the one that counts them in.
+const welcomeReferences = (step: Step): void => {
+  if ((step.joined?.unwelcomed.size ?? 0) === 0) return
+  planForView(step)
+  const joined = step.joined
+  if (joined === undefined || joined.tableViewVersion !== joined.view.version) return
+  for (const nodeId of joined.unwelcomed) {
+    Mesh.sendTo(step, nodeId, welcome(step, joined))
+    Mesh.sendTo(step, nodeId, tableUpdate(joined))
+  }
+  step.setJoined({ unwelcomed: new Set() })
 }
 
 /** Do these voters form a quorum of the view, and of its base unless the view is settled? */
@@ -108,7 +125,17 @@ export const trySettle = (step: Step): boolean => {
 const tell = (step: Step, joined: Joined, message: ClusterMessage): void => {
   for (const nodeId of Heartbeat.contacts(step, joined)) {
     const member = memberOf(joined.view, nodeId)
-    if (member === undefined || !isAwaited(joined, member)) Mesh.sendTo(step, nodeId, message)
+    // Nodes of the reference take every view for settled.
+    const waits = member !== undefined && (isAwaited(joined, member) || (isReference(member) && !joined.settled))
+    if (!waits) Mesh.sendTo(step, nodeId, message)
+  }
+}
+
+const tellReferences = (step: Step, joined: Joined): void => {
+  for (const member of joined.view.members) {
+    if (isReference(member) && member.state !== "dead" && !isAwaited(joined, member)) {
+      Mesh.sendTo(step, member.nodeId, membersUpdate(joined))
+    }
   }
 }
 
@@ -127,6 +154,7 @@ export const announceSettled = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined || !joined.settled) return
   Heartbeat.broadcast(step)
+  tellReferences(step, joined)
   welcomeAwaited(step, joined)
   tellDeparted(step, joined)
 }
@@ -140,6 +168,7 @@ export const resend = (step: Step): void => {
   const founding = joined.view.base.founding !== undefined
   for (const nodeId of Heartbeat.contacts(step, joined)) {
     const member = memberOf(joined.view, nodeId)
+    if (member !== undefined && isReference(member)) continue
     const voter =
       member === undefined ? joined.view.base.voters.find((base) => base.nodeId === nodeId) : toVoter(member)
     const report = voter === undefined ? undefined : reportOf(joined, voter)
@@ -189,8 +218,13 @@ export const propose = (
   const adopted = step.joined
   if (adopted === undefined) return
   const admitted = new Map(members.map((member) => [member.nodeId, incarnationOf(member)]))
+  const isAdmitted = (id: string, join: QueuedJoin): boolean =>
+    admitted.get(id) === join.voter.incarnation &&
+    (join.voter.incarnation !== 0 || memberOf(view, id)?.joinVersion === version)
+  const isGuest = ([id, join]: readonly [string, QueuedJoin]) => join.voter.incarnation === 0 && isAdmitted(id, join)
   step.setJoined({
-    joins: new Map([...adopted.joins].filter(([id, join]) => admitted.get(id) !== join.voter.incarnation)),
+    joins: new Map([...adopted.joins].filter(([id, join]) => !isAdmitted(id, join))),
+    unwelcomed: new Set([...adopted.unwelcomed, ...[...adopted.joins].filter(isGuest).map(([id]) => id)]),
     leaves: new Map([...adopted.leaves].filter(([id]) => admitted.has(id))),
     selfBeforeLeave: self !== undefined && !admitted.has(self.nodeId) ? toVoter(self) : adopted.selfBeforeLeave
   })

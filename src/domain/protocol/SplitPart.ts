@@ -52,8 +52,20 @@ const reachOf = (step: Step, joined: Joined): number => {
   return relies(step, joined) ? voters.length : voters.filter((voter) => hears(step, joined, voter)).length
 }
 
+// A node of the reference merges with nobody: each of its followers is a part of its own, and none that wins.
+const followerOf = (step: Step, joined: Joined): SplitPart => ({
+  lineage: joined.view.lineage,
+  version: joined.view.version,
+  reach: 0,
+  masterId: step.self.nodeId,
+  masterAddress: Mesh.ownAddress(step),
+  masterJoinVersion: 0,
+  voters: [step.self]
+})
+
 /** This node's part, as it sees it. It names who acts as master, which may not be the oldest. */
 export const partOf = (step: Step, joined: Joined): SplitPart => {
+  if (joined.view.ledBy !== undefined) return followerOf(step, joined)
   const acting = isActing(step.state, joined) ? memberOf(joined.view, step.self.nodeId) : undefined
   const master = acting ?? masterByAge(joined.view)
   return {

@@ -8,8 +8,8 @@
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
-import type { Joined } from "./ClusterState.ts"
-import { incarnationOf, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { isActing, type Joined } from "./ClusterState.ts"
+import { incarnationOf, isReference, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import { tellSuspicions } from "./Heartbeat.ts"
 import { freshReportOf, isHeardLately, isProvenDead, peerOf, setPeer } from "./Peers.ts"
 import { mostOf } from "./Quorum.ts"
@@ -62,9 +62,13 @@ export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
   if (joined === undefined) return
   const stalled = step.nowMs < step.state.holdUntilMs
   const rings = ringsIn(step.state, joined.view)
+  // Nodes of the reference speak to the master alone.
+  const acting = isActing(step.state, joined)
+  const isJudged = (member: MemberInfo): boolean =>
+    acting || !isReference(member) || member.nodeId === joined.view.ledBy
   const suspected: Array<NodeId> = []
   for (const member of joined.view.members) {
-    if (member.nodeId === step.self.nodeId) continue
+    if (member.nodeId === step.self.nodeId || !isJudged(member)) continue
     const before = joined.suspected.includes(member.nodeId)
     const often = hears(rings, joined.view, step.self.nodeId, member.nodeId)
     if (often === undefined) {

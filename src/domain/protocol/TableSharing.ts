@@ -85,7 +85,7 @@ export const reissue = (
   if (changed === undefined) return
   const message = tableUpdate(changed)
   for (const member of changed.view.members) {
-    if (member.nodeId === step.self.nodeId || member.state === "dead") continue
+    if (member.nodeId === step.self.nodeId || member.state === "dead" || changed.unwelcomed.has(member.nodeId)) continue
     setPeer(step, member.nodeId, { tableSentAtMs: step.nowMs })
     Mesh.sendTo(step, member.nodeId, message)
   }
@@ -185,7 +185,7 @@ export const receive = (step: Step, from: string, payload: PartitionTableUpdateP
   const joined = step.joined
   if (joined === undefined) return "notJoined"
   if (memberOf(joined.view, from) === undefined) return "notMember"
-  const lineage = payload.lineage ?? ""
+  const lineage = payload.lineage ?? (joined.view.ledBy === from ? joined.view.lineage : "")
   if (relate(joined.view, { lineage, version: payload.viewVersion ?? 0 }) === "foreign") return "foreignLineage"
   if (payload.version <= joined.table.version) return "older"
   const rows = ClusterPartitionTable.validateAssignments(payload.assignments, step.state.node.partitionCount)

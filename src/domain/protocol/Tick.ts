@@ -3,10 +3,11 @@ import { compareAge } from "../model/MembersView.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import * as Duties from "./Duties.ts"
+import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
 import * as Leaving from "./Leaving.ts"
-import { memberAs, memberOf } from "./ClusterView.ts"
+import { isReference, memberAs, memberOf } from "./ClusterView.ts"
 import { dissolveIfLost } from "./LostView.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
@@ -32,6 +33,8 @@ const closeSurplus = (step: Step): void => {
   for (const [nodeId, ids] of Mesh.doublyLinkedOf(step.state.mesh.links)) {
     const member = memberOf(joined.view, nodeId)
     if (member === undefined || member.state === "joining" || self.state === "joining") continue
+    // Whoever loses a connection to a node of the reference is dead for it.
+    if (isReference(member)) continue
     if (compareAge(self, member) < 0) continue
     Mesh.closeOthers(step, nodeId, ids.at(-1), "one connection is enough")
   }
@@ -44,6 +47,8 @@ const closeUnwanted = (step: Step): void => {
   Mesh.closeUnwanted(step, isMember, step.state.config.maxNoHeartbeatMs)
 }
 
+const isLed = (step: Step): boolean => step.joined !== undefined && Following.isLed(step.joined)
+
 /** `judge` is the failure detector's verdict at this time. */
 export const tick = (step: Step, judge: Suspicion.Judge): void => {
   if (step.fresh !== undefined) {
@@ -53,12 +58,14 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   }
   Suspicion.judgeAll(step, judge)
   beat(step)
-  if (expelIfOut(step) || dissolveIfStranded(step)) return
-  if (JoinAnswered.dissolveFailedFounding(step) || dissolveIfLost(step)) return
-  Leaving.tick(step)
+  if (isLed(step)) Leaving.tick(step)
+  else if (expelIfOut(step) || dissolveIfStranded(step)) return
+  else if (JoinAnswered.dissolveFailedFounding(step) || dissolveIfLost(step)) return
+  else Leaving.tick(step)
   Mastership.tick(step)
   Duties.run(step)
-  JoinAnswered.dialOlder(step)
+  if (isLed(step)) Following.tick(step)
+  else JoinAnswered.dialOlder(step)
   Probing.tick(step)
   closeSurplus(step)
   closeUnwanted(step)

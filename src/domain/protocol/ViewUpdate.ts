@@ -2,8 +2,17 @@
 import type { NodeId } from "../model/Scalars.ts"
 import type { MembersUpdatePayload } from "../wire/MembershipMessages.ts"
 import { adopt, dissolve, markSettled } from "./Adoption.ts"
-import { isActing } from "./ClusterState.ts"
-import { fromWire, isBaseVoter, isVoter, masterByAge, memberAs, relate, votersOf } from "./ClusterView.ts"
+import { isActing, type Joined } from "./ClusterState.ts"
+import {
+  type ClusterView,
+  fromWire,
+  isBaseVoter,
+  isVoter,
+  masterByAge,
+  memberAs,
+  relate,
+  votersOf
+} from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -11,6 +20,11 @@ import { membersUpdate } from "./Settlement.ts"
 import type { Step } from "./Transition.ts"
 
 export type ViewOutcome = "adopted" | "settled" | "known" | "older" | "foreignLineage" | "expelled" | "notJoined"
+
+// What a node of the reference has counted by itself since is no history: who goes on without it is followed.
+const continues = (joined: Joined, view: ClusterView): boolean =>
+  relate(view, { lineage: joined.view.lineage, version: joined.view.version }) === "older" ||
+  (joined.view.ledBy !== undefined && view.ancestors.some(({ lineage }) => lineage === joined.view.lineage))
 
 /** What a node does with a view that `from` sends it. */
 export const receive = (
@@ -23,7 +37,7 @@ export const receive = (
   const { view, settled } = fromWire(payload)
   const mine = { lineage: joined.view.lineage, version: joined.view.version }
   // A view that continues ours, in our lineage or in one that forked from it after our version.
-  const isNewer = view.version > mine.version && relate(view, mine) === "older"
+  const isNewer = view.version > mine.version && continues(joined, view)
   if (!isNewer) {
     switch (relate(joined.view, { lineage: view.lineage, version: view.version })) {
       case "same":
@@ -44,6 +58,18 @@ export const receive = (
     }
   }
   const self = memberAs(view, step.self)
+  // Its base is not asked, so who is not in it has no part in it.
+  const isLeftOut = joined.view.ledBy !== undefined && self === undefined
+  if (isLeftOut) {
+    const master = masterByAge(view)
+    dissolve(
+      step,
+      "the view that goes on does not list this process",
+      master && Mesh.addressOf(master),
+      votersOf(view.members)
+    )
+    return "expelled"
+  }
   if (settled && (self === undefined || self.state === "dead")) {
     step.set({ lastVersion: Math.max(step.state.lastVersion, view.version) })
     const master = masterByAge(view)

@@ -40,7 +40,8 @@ const readyFields = keysOf(ReadyExtensions)
 const cancelFields = keysOf(CancelExtensions)
 const mergeFields = keysOf(MergeExtensions, MergeMasterExtension)
 
-const bareMembers = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
+/** A member list as the reference would write it. */
+export const bareMembers = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
   members.map((member) => without(member, memberFields))
 
 /** The message as the reference would write it. */

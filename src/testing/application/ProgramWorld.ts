@@ -45,7 +45,12 @@ export interface ProgramWorldOptions {
 
 type Event = Timed &
   (
-    | { readonly kind: "arrival"; readonly to: End<Parcel>; readonly epoch: number; readonly item: Parcel | undefined }
+    | {
+        readonly kind: "arrival"
+        readonly to: End<Parcel, Process>
+        readonly epoch: number
+        readonly item: Parcel | undefined
+      }
     | { readonly kind: "call"; readonly run: () => void }
   )
 
@@ -53,7 +58,7 @@ const checksOf = (named: Readonly<Record<string, Check>> | undefined) => Object.
 
 export class ProgramWorld implements Arena, SimulatedWorld {
   readonly residences = new Residences()
-  readonly network: Network<Parcel>
+  readonly network: Network<Parcel, Process>
   readonly processes = new Map<string, NodeProcess>()
   readonly wallOffsets = new Map<string, number>()
   readonly older = new Set<string>()

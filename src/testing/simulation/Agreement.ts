@@ -2,9 +2,11 @@
  * What must be true once nothing goes wrong any more: all living processes hold one settled view of exactly
  * themselves, in one lineage, with one master, full links, and one complete and balanced table.
  */
-import type { Joined } from "../../domain/protocol/ClusterState.ts"
-import { incarnationOf } from "../../domain/protocol/ClusterView.ts"
+import { type Joined, selfMember } from "../../domain/protocol/ClusterState.ts"
+import { incarnationOf, isReference, masterByAge } from "../../domain/protocol/ClusterView.ts"
 import type { Process } from "./Process.ts"
+import type { ReferenceHosts } from "./reference/ReferenceHosts.ts"
+import { believedMaster, believesToLead } from "./reference/ReferenceState.ts"
 import { describeMembers, describeVersion } from "./Transcript.ts"
 
 const spread = (counts: ReadonlyMap<string, number>): number => {
@@ -42,8 +44,21 @@ const checkTable = (joined: Joined, ids: ReadonlyArray<string>, backups: number)
   return fault
 }
 
-const membersFault = (process: Process, joined: Joined, side: ReadonlyMap<string, Process>): string | undefined => {
-  const { members } = joined.view
+const membersFault = (
+  process: Process,
+  joined: Joined,
+  side: ReadonlyMap<string, Process>,
+  references: ReferenceHosts | undefined
+): string | undefined => {
+  const members = joined.view.members.filter((member) => !isReference(member))
+  for (const { nodeId, state } of joined.view.members.filter(isReference)) {
+    // Whom else it calls dead is its own matter, as long as it takes the master for the master.
+    const reference = references?.get(nodeId)
+    if (reference === undefined) return `the view of ${process.name} has ${nodeId}, which is gone`
+    const believed = believedMaster(reference.state)
+    if (state !== "active") return `${nodeId} is ${state}`
+    if (believed !== masterByAge(joined.view)?.nodeId) return `${nodeId} takes ${believed} for the master`
+  }
   const isSide =
     members.length === side.size &&
     members.every(
@@ -54,7 +69,10 @@ const membersFault = (process: Process, joined: Joined, side: ReadonlyMap<string
     : `the view of ${process.name} is [${describeMembers(members)}], and its lineage ${[...side.values()].map(({ name }) => name).join(", ")}`
 }
 
-const linksFault = (process: Process, ids: ReadonlyArray<string>): string | undefined => {
+const linksFault = (
+  process: Pick<Process, "id" | "name" | "state">,
+  ids: ReadonlyArray<string>
+): string | undefined => {
   const { id, state } = process
   for (const other of ids) {
     const links = other === id ? 1 : (state.mesh.links.get(other)?.length ?? 0)
@@ -64,7 +82,7 @@ const linksFault = (process: Process, ids: ReadonlyArray<string>): string | unde
 }
 
 /** Why these processes of one lineage do not agree yet. */
-const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
+const sideFault = (processes: ReadonlyArray<Process>, references: ReferenceHosts | undefined): string | undefined => {
   const side = new Map(processes.map((process) => [process.id, process]))
   const ids = [...side.keys()]
   let first: { readonly name: string; readonly joined: Joined } | undefined
@@ -76,7 +94,7 @@ const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
       `${name} holds ${describeVersion(mine)}, ${first?.name} ${describeVersion(others)}`
     if (first === undefined) {
       first = { name, joined }
-      const fault = membersFault(process, joined, side)
+      const fault = membersFault(process, joined, side, references)
       if (fault !== undefined) return fault
     }
     if (joined.view.version !== first.joined.view.version) {
@@ -85,12 +103,33 @@ const sideFault = (processes: ReadonlyArray<Process>): string | undefined => {
     if (joined.table.version !== first.joined.table.version) {
       return `tables differ: ${differs(joined.table.version, first.joined.table.version)}`
     }
-    const backups = Math.min(process.state.config.backupCount, ids.length - 1)
-    const fault = linksFault(process, ids) ?? checkTable(joined, ids, backups)
+    const holders = [...ids, ...joined.view.members.filter(isReference).map(({ nodeId }) => nodeId)]
+    const backups = Math.min(process.state.config.backupCount, holders.length - 1)
+    const fault = linksFault(process, ids) ?? checkTable(joined, holders, backups)
     if (fault !== undefined) return fault
   }
   const acting = processes.filter((process) => process.isActing)
   return acting.length === 1 ? undefined : `${acting.length} of ${ids.join(", ")} act as master`
+}
+
+// Followers of a node of the reference hold what it last said, which may be less than it knows.
+const ledFault = (processes: ReadonlyArray<Process>, references: ReferenceHosts | undefined): string | undefined => {
+  const [first] = processes
+  for (const { joined, name, state } of processes) {
+    const leader = references?.get(joined?.view.ledBy ?? "")
+    if (joined === undefined || leader === undefined) return `${name} follows ${joined?.view.ledBy}, which is gone`
+    if (!believesToLead(leader.state)) return `${name} follows ${leader.host}, which does not lead`
+    if (joined.view.version !== first?.joined?.view.version) return `${name} and ${first?.name} hold different views`
+    if (selfMember(state, joined)?.state !== "active") return `${name} is not active in the view that it follows`
+    const links = joined.view.members.filter((member) => !isReference(member))
+    const fault = linksFault(
+      { id: state.self.nodeId, name, state },
+      links.map(({ nodeId }) => nodeId)
+    )
+    if (fault !== undefined) return fault
+    if (links.length !== processes.length) return `${name} knows ${links.length} of ${processes.length} Squadron nodes`
+  }
+  return undefined
 }
 
 /** The processes by the lineage of their view. */
@@ -98,11 +137,13 @@ export const lineagesOf = (processes: ReadonlyArray<Process>): ReadonlyMap<strin
   Map.groupBy(processes, (process) => process.joined?.view.lineage ?? "")
 
 /** Why the living processes do not agree, or `undefined` when they do. */
-export const disagreement = (processes: ReadonlyArray<Process>): string | undefined => {
+export const disagreement = (processes: ReadonlyArray<Process>, references?: ReferenceHosts): string | undefined => {
   const lonely = processes.find((process) => process.joined === undefined)
   if (lonely !== undefined) return `${lonely.name} has no view`
   const lineages = lineagesOf(processes)
   return lineages.size > 1
     ? `there are ${lineages.size} lineages: ${[...lineages.keys()].join()}`
-    : sideFault(processes)
+    : processes.some((process) => process.joined?.view.ledBy !== undefined)
+      ? ledFault(processes, references)
+      : sideFault(processes, references)
 }

@@ -6,6 +6,7 @@ import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { DelayRange } from "./Network.ts"
 import type { Process } from "./Process.ts"
+import type { ReferenceHosts } from "./reference/ReferenceHosts.ts"
 import type { Residences } from "./Residence.ts"
 
 /** What can be done to a network. Hosts are named as by {@link Residences}. */
@@ -28,6 +29,8 @@ export interface Arena {
   /** The latest process on each host. */
   readonly processes: ReadonlyMap<string, Process>
   readonly living: ReadonlyArray<Process>
+  /** Nodes of the reference among them, where there are any. */
+  readonly references?: ReferenceHosts
   /** Milliseconds by which a host's wall clock is off. */
   readonly wallOffsets: Map<string, number>
   /** Hosts whose processes speak as an earlier release. */

@@ -33,6 +33,7 @@ export const heal = (world: Arena): void => {
   const homes = new Set(world.residences.hosts)
   for (const process of world.living) if (!homes.has(process.host)) world.kill(process, false)
   for (const process of world.living) process.thaw()
+  world.references?.thawAll()
   restart(world)
 }
 
@@ -47,7 +48,8 @@ export const awaitAgreement = (world: Arena, also: () => string | undefined = ()
   while (world.nowMs - startMs < agreementLimitMs + stableMs) {
     world.run(lookMs)
     const isShort = world.living.length < world.residences.hosts.length
-    fault = disagreement(world.living) ?? (isShort ? "not all nodes are running" : undefined) ?? also()
+    fault =
+      disagreement(world.living, world.references) ?? (isShort ? "not all nodes are running" : undefined) ?? also()
     if (fault !== undefined) sinceMs = undefined
     else if (sinceMs === undefined) sinceMs = world.nowMs
     else if (world.nowMs - sinceMs >= stableMs) return sinceMs - startMs

@@ -4,38 +4,49 @@
  * learn that it ended, and what was on its way is lost.
  */
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
-import type { Process } from "./Process.ts"
 import type { Random } from "./Random.ts"
 
+/** What the network has to know of a process. */
+export interface Endpoint {
+  readonly host: string
+  readonly address: string
+  readonly isAlive: boolean
+  /** The machine answers: without a process on it, it refuses connections at once. */
+  readonly isHostUp: boolean
+  readonly isFrozen: boolean
+  /** Runs now, or after a thaw; never in a dead process. */
+  whenAwake(run: () => void): void
+}
+
 /** One end of a connection. Items are on their way *to* an end. */
-export interface End<Item> {
+export interface End<Item, Process extends Endpoint> {
   readonly process: Process
   readonly id: ConnectionId
-  readonly wire: Wire<Item>
+  readonly wire: Wire<Item, Process>
   isOpen: boolean
   lastArrivalMs: number
   /** Sent into a cut, oldest first. `undefined`: the other end has closed. */
   held: Array<Item | undefined>
 }
 
-interface Wire<Item> {
+interface Wire<Item, Process extends Endpoint> {
   /** Both, once it is connected. */
-  readonly ends: Array<End<Item>>
+  readonly ends: Array<End<Item, Process>>
   /** Counts up when everything that is on its way gets lost. */
   epoch: number
   timeouts: number
 }
 
-const otherEnd = <Item>(end: End<Item>): End<Item> | undefined => {
+const otherEnd = <Item, Process extends Endpoint>(end: End<Item, Process>): End<Item, Process> | undefined => {
   const { ends } = end.wire
   return ends[0] === end ? ends[1] : ends[0]
 }
 
 /** What the network asks of the world around it. */
-export interface Surroundings<Item> {
+export interface Surroundings<Item, Process extends Endpoint> {
   readonly nowMs: () => number
   /** Calls {@link Network.arrive} at that time. `item` `undefined`: the end of the stream. */
-  readonly arriveAt: (atMs: number, to: End<Item>, epoch: number, item: Item | undefined) => void
+  readonly arriveAt: (atMs: number, to: End<Item, Process>, epoch: number, item: Item | undefined) => void
   readonly later: (delayMs: number, run: () => void) => void
   readonly accepted: (process: Process, id: ConnectionId) => void
   readonly dialled: (process: Process, id: ConnectionId, address: string) => void
@@ -57,21 +68,21 @@ const dialTimeoutMs = 2000
 /** Data that nobody acknowledges ends a connection after a time in this range. */
 const unacknowledgedMs = { minMs: 800, maxMs: 8000 }
 
-export class Network<Item> {
+export class Network<Item, Process extends Endpoint> {
   delay: DelayRange
   /** Milliseconds by which everything from a host takes longer. */
   readonly slow = new Map<string, number>()
   /** Share of what a host sends that is lost and sent again, 0…1. */
   readonly loss = new Map<string, number>()
   private readonly random: Random
-  private readonly around: Surroundings<Item>
-  private readonly ends = new Map<ConnectionId, End<Item>>()
+  private readonly around: Surroundings<Item, Process>
+  private readonly ends = new Map<ConnectionId, End<Item, Process>>()
   private readonly listeners = new Map<string, Process>()
   /** For each host those that it cannot reach. */
   private readonly cuts = new Map<string, Set<string>>()
   private connections = 0
 
-  constructor(random: Random, delay: DelayRange, around: Surroundings<Item>) {
+  constructor(random: Random, delay: DelayRange, around: Surroundings<Item, Process>) {
     this.random = random
     this.delay = delay
     this.around = around
@@ -126,8 +137,8 @@ export class Network<Item> {
   }
 
   private connect(from: Process, to: Process, address: string): void {
-    const wire: Wire<Item> = { ends: [], epoch: 0, timeouts: 0 }
-    const open = (process: Process): End<Item> => {
+    const wire: Wire<Item, Process> = { ends: [], epoch: 0, timeouts: 0 }
+    const open = (process: Process): End<Item, Process> => {
       const end = { process, id: ++this.connections, wire, isOpen: true, lastArrivalMs: 0, held: [] }
       wire.ends.push(end)
       this.ends.set(end.id, end)
@@ -171,14 +182,14 @@ export class Network<Item> {
     }
   }
 
-  private learnEnd(end: End<Item>): void {
+  private learnEnd(end: End<Item, Process>): void {
     if (!end.isOpen) return
     end.isOpen = false
     this.ends.delete(end.id)
     this.around.closed(end.process, end.id)
   }
 
-  private breakWire(wire: Wire<Item>): void {
+  private breakWire(wire: Wire<Item, Process>): void {
     wire.epoch++
     for (const end of wire.ends) {
       end.held = []
@@ -206,7 +217,7 @@ export class Network<Item> {
     return ms
   }
 
-  private carry(own: End<Item>, item: Item | undefined): void {
+  private carry(own: End<Item, Process>, item: Item | undefined): void {
     const to = otherEnd(own)
     if (to === undefined) return
     if (this.isBlocked(own.process, to.process)) {
@@ -219,12 +230,12 @@ export class Network<Item> {
   }
 
   /** An item has reached the host of an end. */
-  arrive(to: End<Item>, epoch: number, item: Item | undefined): void {
+  arrive(to: End<Item, Process>, epoch: number, item: Item | undefined): void {
     if (to.wire.epoch !== epoch || !to.process.isAlive) return
     if (to.process.isFrozen) to.process.whenAwake(() => this.handle(to, item))
     else this.handle(to, item)
   }
-  private handle(to: End<Item>, item: Item | undefined): void {
+  private handle(to: End<Item, Process>, item: Item | undefined): void {
     if (item === undefined) this.learnEnd(to)
     else if (to.isOpen) {
       const from = otherEnd(to)
@@ -237,7 +248,7 @@ export class Network<Item> {
   }
 
   // What waits for this end.
-  private flush(to: End<Item>): void {
+  private flush(to: End<Item, Process>): void {
     if (to.held.length === 0) return
     const from = otherEnd(to)
     if (from === undefined || this.isBlocked(from.process, to.process)) return
@@ -246,7 +257,7 @@ export class Network<Item> {
     for (const item of items) this.carry(from, item)
   }
 
-  private startTimeout(wire: Wire<Item>): void {
+  private startTimeout(wire: Wire<Item, Process>): void {
     const number = ++wire.timeouts
     this.around.later(this.random.between(unacknowledgedMs.minMs, unacknowledgedMs.maxMs), () => {
       if (wire.timeouts === number && wire.ends.some((end) => end.held.length > 0)) this.breakWire(wire)

@@ -9,8 +9,10 @@ import type { Random } from "./Random.ts"
  * - `partitions`: one-way and two-way cuts, splits, reset connections; processes live.
  * - `chaos`: all of it, more of it at a time, half of it aimed at the acting master, with ambushes at decisions,
  *   hostile strangers, and any seed lists and order of start.
+ * - `reference`: one to three nodes of the reference beside the others, in half of the runs as founder and leader;
+ *   both kinds end, freeze, leave, and lose connections.
  */
-export const Profile = Schema.Literals(["calm", "crashes", "partitions", "chaos"])
+export const Profile = Schema.Literals(["calm", "crashes", "partitions", "chaos", "reference"])
 export type Profile = typeof Profile.Type
 
 /** Nothing goes wrong before this: a cluster has to form first. */
@@ -42,7 +44,7 @@ const restartedAfter = ({ atMs, node, random }: Draw): ReadonlyArray<Fault> => {
   return node === "master" || random.chance(0.3) ? [] : [{ _tag: "Restart", atMs: atMs + downMs, node }]
 }
 
-const crashes: ReadonlyArray<Drawn> = [
+const endings: ReadonlyArray<Drawn> = [
   [
     6,
     (draw) => [
@@ -62,7 +64,11 @@ const crashes: ReadonlyArray<Drawn> = [
     ]
   ],
   [2, ({ atMs, node, random }) => [{ _tag: "Stall", atMs, node, forMs: random.between(50, 1400) }]],
-  [2, (draw) => [{ _tag: "Leave", atMs: draw.atMs, node: draw.node }, ...restartedAfter(draw)]],
+  [2, (draw) => [{ _tag: "Leave", atMs: draw.atMs, node: draw.node }, ...restartedAfter(draw)]]
+]
+
+const crashes: ReadonlyArray<Drawn> = [
+  ...endings,
   [1, ({ atMs, random }) => [{ _tag: "RestartAll", atMs, withinMs: random.between(0, 1500) }]],
   [
     1,
@@ -141,11 +147,13 @@ const kinds: Readonly<Record<Profile, ReadonlyArray<Drawn>>> = {
   calm,
   crashes,
   partitions,
-  chaos: [...crashes, ...partitions, hostile, ambushes]
+  chaos: [...crashes, ...partitions, hostile, ambushes],
+  // A wall clock that is off makes its node dead for every node of the reference.
+  reference: [...endings, ...partitions.filter((one) => !calm.includes(one))]
 }
 
 /** The most faults that begin by themselves in one run; those that come in groups count once. */
-const mostFaults: Readonly<Record<Profile, number>> = { calm: 4, crashes: 6, partitions: 6, chaos: 8 }
+const mostFaults: Readonly<Record<Profile, number>> = { calm: 4, crashes: 6, partitions: 6, chaos: 8, reference: 6 }
 
 const drawOne = (profile: Profile, draw: Draw): ReadonlyArray<Fault> => {
   const drawn = kinds[profile]

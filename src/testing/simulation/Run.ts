@@ -15,7 +15,7 @@ import type { Tamper } from "./Process.ts"
 import { drawFaults, type Profile } from "./Profile.ts"
 import { random } from "./Random.ts"
 import { Safety } from "./Safety.ts"
-import { drawSetup, nodeNames, type Setup, settle } from "./Setup.ts"
+import { drawSetup, nodeNames, type Setup, settle, settleReferences } from "./Setup.ts"
 import { strike } from "./Strike.ts"
 import { Transcript } from "./Transcript.ts"
 import { Violation } from "./Violation.ts"
@@ -84,9 +84,11 @@ export const setupOf = ({ config, nodes = 5, partitionCount, profile = "chaos", 
 }
 
 /** The faults that are given, or those that are drawn. Throws a RangeError for a number of nodes outside 1…1000. */
-export const scheduleOf = ({ faults, nodes = 5, profile = "chaos", seed, virtualMs = 40_000 }: Options) => {
+export const scheduleOf = (options: Options) => {
+  const { faults, nodes = 5, profile = "chaos", seed, virtualMs = 40_000 } = options
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 1000) throw new RangeError(`nodes is ${nodes}, not 1…1000`)
-  return faults ?? drawFaults(profile, random(seed * 2), nodeNames(nodes), virtualMs)
+  const names = [...nodeNames(nodes), ...setupOf(options).references.map(({ nodeId }) => nodeId)]
+  return faults ?? drawFaults(profile, random(seed * 2), names, virtualMs)
 }
 
 /** What ended a run: the rule that was broken, or a defect of a transition: the seed is what is needed to find it. */
@@ -118,11 +120,14 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
   })
   const safety = new Safety(() => world)
   world.hasSameSeeds = setup.hasSameSeeds
+  // Whoever goes on without a node of the reference as leader begins a lineage, under every policy.
+  world.hasForgotten = setup.references.length > 0
   let violation: string | undefined
   let healMs = -1
   let lineages = 0
   try {
     settle(world, setup)
+    settleReferences(world, setup)
     // Whatever lasts beyond the end is ended by the healing.
     for (const fault of schedule) {
       world.later(fault.atMs, () => {

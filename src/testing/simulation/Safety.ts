@@ -127,6 +127,8 @@ export class Safety {
     this.viewVersions.set(process.number, view.version)
     const holder = `${process.name} ${view.lineage}`
     if (!this.heldFrom.has(holder)) this.heldFrom.set(holder, view.version)
+    // What a node of the reference says is its word: each of its followers knows of others which are Squadron nodes.
+    if (view.ledBy !== undefined) return
     const key = keyOf(view.lineage, view.version)
     const known = this.views.get(key)
     if (known?.view.members === view.members && known.view.base === view.base) return
@@ -161,6 +163,7 @@ export class Safety {
     if (process.state.leavingSinceMs === undefined && selfMember(process.state, joined) === undefined) {
       fail(`${process.name} goes on with ${nameOf(view)}, settled without itself`)
     }
+    if (view.ledBy !== undefined) return
     const lineage = this.lineages.get(view.lineage)
     const mayFork = process.state.policy.forks || this.world().hasForgotten
     if (!mayFork && view.ancestors.length > 0) fail(`${nameOf(view)} continues another lineage`)

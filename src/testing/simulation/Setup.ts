@@ -1,10 +1,12 @@
 /** How a run begins: drawn from its seed, so that a seed stands for nodes and configuration as well as for faults. */
-import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
-import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
+import { formatAddress } from "../../domain/model/Address.ts"
+import { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
+import { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { DelayRange } from "./Network.ts"
 import type { Profile } from "./Profile.ts"
 import type { Random } from "./Random.ts"
 import type { Arena } from "./Arena.ts"
+import type { World } from "./World.ts"
 
 export interface Setup {
   /** In the order in which they start. */
@@ -14,6 +16,8 @@ export interface Setup {
   readonly node: Partial<NodeConfig>
   /** Every node has all nodes as seeds: then one founding takes place, while nobody loses its memory. */
   readonly hasSameSeeds: boolean
+  /** Nodes of the reference beside them. */
+  readonly references: ReadonlyArray<NodeSetup>
 }
 
 interface NodeSetup {
@@ -24,6 +28,9 @@ interface NodeSetup {
 
 /** The ids of a run: `n1`, `n2`, … */
 export const nodeNames = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `n${i + 1}`)
+
+/** Nodes of the reference: at most three. */
+export const referenceNames: ReadonlyArray<string> = ["r1", "r2", "r3"]
 
 /** Delays of a local network, when nothing is wrong. */
 export const usualDelay: DelayRange = { minMs: 0.2, maxMs: 3 }
@@ -57,6 +64,7 @@ const startMsOf = (start: Start, index: number, random: Random): number =>
 
 /** `calm` starts all nodes together with one list of seeds; the others draw that too. */
 export const drawSetup = (profile: Profile, random: Random, count: number): Setup => {
+  if (profile === "reference") return drawMixed(random, count)
   const names = nodeNames(count)
   // Many nodes one by one, or with a seed each, would be a run about nothing else.
   const isPlain = profile === "calm" || count > 9
@@ -73,7 +81,32 @@ export const drawSetup = (profile: Profile, random: Random, count: number): Setu
     delay: isPlain || random.chance(0.7) ? usualDelay : slow,
     config: isPlain ? {} : { backupCount: random.below(3), suspicionTimeoutMs: random.pick([2500, 4000, 10_000]) },
     node: { partitionCount: 11 + random.below(20), leaveTimeoutMs: 20_000, authToken },
-    hasSameSeeds: kind === "all"
+    hasSameSeeds: kind === "all",
+    references: []
+  }
+}
+
+// A node of the reference that founds or joins knows the one that leads: its own clusters ask for as much.
+const drawMixed = (random: Random, count: number): Setup => {
+  const names = nodeNames(count)
+  const references = referenceNames.slice(0, 1 + random.below(referenceNames.length))
+  const isLed = random.chance(0.5)
+  const seeds = isLed ? [...referenceNames.slice(0, 1), ...names] : names
+  return {
+    nodes: names.map((nodeId) => ({
+      nodeId,
+      seeds,
+      startMs: isLed ? random.between(500, 6000) : random.between(0, 50)
+    })),
+    delay: usualDelay,
+    config: { backupCount: random.below(3), suspicionTimeoutMs: random.pick([2500, 4000, 10_000]) },
+    node: { partitionCount: 11 + random.below(20), leaveTimeoutMs: 20_000 },
+    hasSameSeeds: false,
+    references: references.map((nodeId, index) =>
+      isLed
+        ? { nodeId, seeds: referenceNames.slice(0, Math.min(1, index)), startMs: index * random.between(0, 3000) }
+        : { nodeId, seeds: names, startMs: random.between(4000, 8000) }
+    )
   }
 }
 
@@ -84,5 +117,33 @@ export const settle = (world: Arena, setup: Setup): void => {
   for (const [index, { nodeId, seeds, startMs }] of setup.nodes.entries()) {
     world.residences.put(nodeId, { nodeId, port: firstPort + index, seeds, config: setup.config, node: setup.node })
     world.later(startMs, () => world.start(nodeId))
+  }
+}
+
+const firstReferencePort = 8000
+
+/** The same for the nodes of the reference. */
+export const settleReferences = (
+  world: Pick<World, "references" | "later">,
+  { config, node, nodes, references }: Setup
+): void => {
+  const addressOf = (nodeId: string): string => {
+    const index = nodes.findIndex((one) => one.nodeId === nodeId)
+    const port = index < 0 ? firstReferencePort + referenceNames.indexOf(nodeId) : firstPort + index
+    return formatAddress("127.0.0.1", port)
+  }
+  for (const { nodeId, seeds, startMs } of references) {
+    const clusterPort = firstReferencePort + referenceNames.indexOf(nodeId)
+    world.references.put({
+      nodeId,
+      host: "127.0.0.1",
+      clientPort: clusterPort + 1000,
+      clusterPort,
+      clusterId: "",
+      seeds: seeds.map(addressOf),
+      partitionCount: node.partitionCount ?? NodeConfig.of({ nodeId, clusterPort }).partitionCount,
+      backupCount: config.backupCount ?? ClusterConfig.defaults.backupCount
+    })
+    world.later(startMs, () => world.references.start(nodeId))
   }
 }

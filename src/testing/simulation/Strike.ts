@@ -35,7 +35,7 @@ const bothWays = (pairs: ReadonlyArray<readonly [string, string]>): ReadonlyArra
 
 /** Pairs of a host of `side` with each that is not of it. */
 export const acrossFrom = (world: Arena, side: ReadonlySet<string>, oneWay: boolean) => {
-  const others = [...world.processes.keys()].filter((host) => !side.has(host))
+  const others = [...world.processes.keys(), ...(world.references?.hosts ?? [])].filter((host) => !side.has(host))
   const out = [...side].flatMap((from) => others.map((to): readonly [string, string] => [from, to]))
   return oneWay ? out : bothWays(out)
 }
@@ -104,6 +104,7 @@ const takeOver = (world: Arena, host: string, by: string): void => {
 /** The fault begins now. One whose node is down, or is up when it should be started, does nothing. */
 export const strike = (world: Arena, fault: Fault): void => {
   world.note(`FAULT ${describeFault(fault).replace(/^\S+ s {2}/, "")}`)
+  if (world.references?.strike(fault) === true) return
   const { network } = world
   const withProcess = (target: string, run: (process: Process) => void): void => {
     const process = world.get(hostOf(world, target))

@@ -23,6 +23,9 @@ import { type DelayRange, type End, Network } from "./Network.ts"
 import { older, withUnknownField } from "./OlderRelease.ts"
 import { Process, type Tamper } from "./Process.ts"
 import { type Random, random } from "./Random.ts"
+import { ReferenceHosts } from "./reference/ReferenceHosts.ts"
+import type { ReferenceEvent } from "./reference/ReferencePeer.ts"
+import { ReferenceProcess } from "./reference/ReferenceProcess.ts"
 import { Residences } from "./Residence.ts"
 import { TraceHash } from "./TraceHash.ts"
 import { describeMessage, Transcript } from "./Transcript.ts"
@@ -51,12 +54,15 @@ export interface WorldOptions {
 /** A message as it travels: the value, or its bytes. */
 type Parcel = ClusterMessage | Uint8Array
 
+/** Of this kernel, or of the reference. */
+type Living = Process | ReferenceProcess
+
 type Event = Timed &
   (
     | { readonly kind: "tick"; readonly process: Process }
     | {
         readonly kind: "arrival"
-        readonly to: End<Parcel>
+        readonly to: End<Parcel, Living>
         readonly epoch: number
         readonly item: Parcel | undefined
       }
@@ -85,7 +91,8 @@ const stepKind = { tick: 0, accepted: 1, dialled: 2, dialFailed: 3, closed: 4, r
 
 export class World {
   readonly residences = new Residences()
-  readonly network: Network<Parcel>
+  readonly network: Network<Parcel, Living>
+  readonly references: ReferenceHosts
   /** The latest process on each host. */
   readonly processes = new Map<string, Process>()
   /** Milliseconds by which a host's wall clock is off. */
@@ -121,22 +128,43 @@ export class World {
       nowMs: () => this.queue.nowMs,
       arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item, atMs, order: 0 }),
       later: (delayMs, run) => this.later(delayMs, run),
-      accepted: (process, id) => this.step(process, stepKind.accepted, (step) => LinkEvents.accepted(step, id)),
-      dialled: (process, id, address) =>
-        this.step(process, stepKind.dialled, (step) => LinkEvents.dialled(step, id, address)),
-      dialFailed: (process, address, refused) =>
+      accepted: (process, id) => {
+        if (process instanceof ReferenceProcess) return this.refer(process, { _tag: "Accepted", connection: id })
+        this.step(process, stepKind.accepted, (step) => LinkEvents.accepted(step, id))
+      },
+      dialled: (process, id, address) => {
+        if (process instanceof ReferenceProcess)
+          return this.refer(process, { _tag: "Dialled", connection: id, address })
+        this.step(process, stepKind.dialled, (step) => LinkEvents.dialled(step, id, address))
+      },
+      dialFailed: (process, address, refused) => {
+        if (process instanceof ReferenceProcess) return this.refer(process, { _tag: "DialFailed", address })
         this.step(process, stepKind.dialFailed, (step) =>
           LinkEvents.dialFailed(step, address, refused, refused ? "refused the connection" : "timed out")
-        ),
-      closed: (process, id) => this.step(process, stepKind.closed, (step) => LinkEvents.closed(step, id)),
+        )
+      },
+      closed: (process, id) => {
+        if (process instanceof ReferenceProcess) return this.refer(process, { _tag: "Closed", connection: id })
+        this.step(process, stepKind.closed, (step) => LinkEvents.closed(step, id))
+      },
       received: (process, id, item, from) => {
-        const message = item instanceof Uint8Array ? this.decode(process, item) : item
+        const message = item instanceof Uint8Array ? this.decode(process.host, item) : item
+        if (process instanceof ReferenceProcess)
+          return this.refer(process, { _tag: "Received", connection: id, message })
         if (this.options.transcript !== undefined && message.type !== "HEARTBEAT") {
           this.note(`${process.name} receives ${describeMessage(message)}`)
         }
         this.step(process, stepKind.received, (step) => Inbound.receive(step, id, message))
-        if (message.type === "HEARTBEAT") this.options.heard(process, from)
+        if (message.type === "HEARTBEAT" && from instanceof Process) this.options.heard(process, from)
       }
+    })
+    this.references = new ReferenceHosts({
+      wallMs: (host) => this.wallMs({ host }),
+      later: (delayMs, run) => this.later(delayMs, run),
+      listen: (process) => this.network.listen(process),
+      dial: (process, address) => this.network.dial(process, address),
+      send: (id, message) => this.network.send(id, this.options.codec ? encodeClusterMessage(message) : message),
+      ended: (process) => this.network.closeAll(process, this.random.chance(0.5))
     })
   }
 
@@ -186,7 +214,11 @@ export class World {
     const number = ++this.started
     const state = initial(
       {
-        config: { ...ClusterConfig.defaults, seedAddresses: this.residences.addressesOf(seeds), ...config },
+        config: {
+          ...ClusterConfig.defaults,
+          seedAddresses: [...this.references.addressesOf(seeds), ...this.residences.addressesOf(seeds)],
+          ...config
+        },
         node: NodeConfig.of({ nodeId, clusterPort: port, clientPort: port + 1000, ...node }),
         policy,
         ...(topology === undefined ? {} : { topology }),
@@ -300,6 +332,18 @@ export class World {
     }
   }
 
+  wallMs({ host }: Pick<Process, "host">): number {
+    return epochMs + Math.floor(this.nowMs) + (this.wallOffsets.get(host) ?? 0)
+  }
+  private refer(process: ReferenceProcess, event: ReferenceEvent): void {
+    if (event._tag === "Received" && this.options.transcript !== undefined && event.message.type !== "HEARTBEAT") {
+      this.note(`${process.host} (reference) receives ${describeMessage(event.message)}`)
+    }
+    this.references.handle(process, event)
+    this.trace.mix(Math.round(this.nowMs * 1000))
+    this.trace.mix(process.state.view.version)
+  }
+
   // ---- messages -----------------------------------------------------------------------------------------
 
   // Stamped with the sender's wall clock when it leaves, as by the interpreter of a real node.
@@ -316,18 +360,15 @@ export class World {
     this.packed = { message, wallMs, isOlder, parcel: marked }
     return marked
   }
-  private decode(process: Process, bytes: Uint8Array): ClusterMessage {
+  private decode(reader: string, bytes: Uint8Array): ClusterMessage {
     const decoded = decodeClusterMessage(bytes)
     if (Result.isSuccess(decoded)) return decoded.success
-    throw new Violation(`${process.name} cannot decode what a node has sent: ${decoded.failure.message}`)
+    throw new Violation(`${reader} cannot decode what a node has sent: ${decoded.failure.message}`)
   }
 
   /** What a data plane sends. */
   transmit(process: Process, connection: ConnectionId, message: ClusterMessage): void {
     this.network.send(connection, this.pack(process, message))
-  }
-  wallMs(process: Process): number {
-    return epochMs + Math.floor(this.nowMs) + (this.wallOffsets.get(process.host) ?? 0)
   }
   note(text: string): void {
     this.options.transcript?.add(this.nowMs, text)

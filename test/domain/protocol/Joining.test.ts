@@ -213,12 +213,12 @@ describe("joining", () => {
       0 #2 <- JOIN_REQUEST of n2
         #2 is identified
         forget the heartbeats of n2
-        publish MemberAdded n2 joining (n2 joins)
+        publish MemberAdded n2 active (n2 joins)
         note: view 2 settled: n2 joins
-        #2 -> JOIN_RESPONSE of n1: accepted, view 2 [n1 active, n2 joining]
         publish PartitionTableUpdated 1
-        #2 -> PARTITION_TABLE_UPDATE 1 {n1 n1 n1 n1}
-        = master of view 2 of n1.1000 settled [n1@1000 active, n2 joining], table 1
+        #2 -> JOIN_RESPONSE of n1: accepted, view 2 [n1 active, n2 active]
+        #2 -> PARTITION_TABLE_UPDATE 1 {n1+n2 n2+n1 n1+n2 n2+n1}
+        = master of view 2 of n1.1000 settled [n1@1000 active, n2 active], table 1
       250 tick
         #2 -> HEARTBEAT of n1 in view 2
       1000 tick
@@ -250,7 +250,6 @@ describe("joining", () => {
 
   it("a peer of the reference lives in the cluster: heard by its bare heartbeats, sent no extension, given no vote", () => {
     const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2"))
-    n1.text()
     for (let now = 1000; now <= 30_000; now += 1000) {
       n1.until(now)
       const { view } = n1.joined
