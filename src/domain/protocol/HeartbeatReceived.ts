@@ -90,6 +90,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const member = memberOf(joined.view, from)
   const isMember = member !== undefined && incarnationOf(member) === report.incarnation
   const relation = relate(joined.view, report)
+  if (member === undefined && References.takeBack(step, joined, heartbeat, connection)) return "heard"
   // Another process of that id: what is meant for the member must not go to it.
   if (member !== undefined && !isMember && heartbeat.incarnation !== undefined) {
     Mesh.disown(step, connection, true)
@@ -105,7 +106,6 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     return "foreignLineage"
   }
   if (!hasSay(joined.view, joined.settled, voter)) {
-    if (References.takeBack(step, joined, heartbeat, connection)) return "heard"
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }

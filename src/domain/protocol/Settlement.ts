@@ -74,9 +74,10 @@ const welcomeAwaited = (step: Step, joined: Joined): void => {
 // They keep the table of their welcome for ever, so it must be the one that counts them in.
 const welcomeReferences = (step: Step): void => {
   if ((step.joined?.unwelcomed.size ?? 0) === 0) return
+  if (step.nowMs < step.state.holdUntilMs) return
   planForView(step)
   const joined = step.joined
-  if (joined === undefined || joined.tableViewVersion !== joined.view.version) return
+  if (joined === undefined) return
   for (const nodeId of joined.unwelcomed) {
     Mesh.sendTo(step, nodeId, welcome(step, joined))
     Mesh.sendTo(step, nodeId, tableUpdate(joined))

@@ -11,7 +11,7 @@ import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import type { PartitionTableUpdatePayload } from "../wire/PartitionMessages.ts"
 import { maxCompletedMigrations } from "./Bounds.ts"
 import { type ClusterState, isActing, type Joined, type Planner, type Report } from "./ClusterState.ts"
-import { memberOf, relate } from "./ClusterView.ts"
+import { isReference, memberOf, relate } from "./ClusterView.ts"
 import { type Custody, noCustody } from "./Custody.ts"
 import * as Mesh from "./Mesh.ts"
 import { peerOf, setPeer } from "./Peers.ts"
@@ -102,9 +102,16 @@ export const sameRow = (table: ClusterPartitionTable, row: PartitionAssignment):
   )
 }
 
-/** Members that hold partitions: a suspect keeps its own, until it is dead. */
-export const holdersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> =>
-  members.filter((member) => member.state === "active" || member.state === "suspect")
+/**
+ * Members that hold partitions: a suspect keeps its own, until it is dead. Where partitions carry data a node of the
+ * reference holds none: it answers no message of a migration.
+ */
+export const holdersOf = (members: ReadonlyArray<MemberInfo>): ReadonlyArray<MemberInfo> => {
+  const needsData = members.some((member) => member.carriesData === true)
+  return members.filter(
+    (member) => (member.state === "active" || member.state === "suspect") && !(needsData && isReference(member))
+  )
+}
 
 /** What the planner makes of these members and this table: promotions, and the target. */
 export const planFor = (

@@ -1,0 +1,161 @@
+/** Nodes of the reference in one cluster with Squadron nodes: followed while one leads, and lived with while we do. */
+import { Option } from "effect"
+import { describe, expect, it } from "vitest"
+import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
+import { majority } from "../../../src/domain/protocol/Quorum.ts"
+import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
+import { computeAssignment } from "../../../src/index.ts"
+import { portOf } from "../../simulation/VirtualCluster.ts"
+import { founder, masterOf, referenceJoinRequest, Transcript } from "./Transcript.ts"
+
+const member = (id: string, joinVersion: number, change: Partial<MemberInfo> = {}): MemberInfo => ({
+  nodeId: id,
+  host: "127.0.0.1",
+  clientPort: portOf(id) + 1000,
+  clusterPort: portOf(id),
+  state: "active",
+  joinVersion,
+  ...change
+})
+const beat = (id: string, version: number): ClusterMessageOf<"HEARTBEAT"> => ({
+  type: "HEARTBEAT",
+  senderId: id,
+  timestampMs: 0,
+  membersViewVersion: version,
+  suspectedNodes: []
+})
+const accepts = (version: number, members: ReadonlyArray<MemberInfo>): ClusterMessage => ({
+  type: "JOIN_RESPONSE",
+  accepted: true,
+  rejectReason: Option.none(),
+  rejectCode: Option.none(),
+  responderNodeId: Option.none(),
+  membersView: Option.some({ version, members }),
+  partitionAssignments: Option.some(computeAssignment(members, 4, 1))
+})
+const update = (version: number, members: ReadonlyArray<MemberInfo>): ClusterMessage => ({
+  type: "MEMBERS_UPDATE",
+  view: { version, members },
+  clusterTimeMs: 0
+})
+
+const three = [member("n1", 0), member("n3", 2), member("n2", 3)]
+
+/** `n2` on connection 1 to its seed `n1`, a node of the reference that leads `n3`, which is one as well. */
+const follower = () => {
+  const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().dialled(1, "n1").receive(1, accepts(3, three))
+  n2.receive(1, beat("n1", 3)).tick()
+  n2.text()
+  return n2
+}
+
+describe("a node of the reference leads", () => {
+  it("its acceptance is followed: its list, its table, heartbeats without extensions", () => {
+    const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().dialled(1, "n1").receive(1, accepts(3, three))
+    expect(n2.joined.view.ledBy).toBe("n1")
+    expect(n2.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1", "n3", "n2"])
+    expect(n2.joined.table.rows.map((row) => row?.owner)).toEqual(["n1", "n2", "n3", "n1"])
+    expect(n2.text()).toContain("#1 -> HEARTBEAT of n2 in view 3")
+  })
+
+  it("nobody else's is: not over a connection that somebody else has opened, nor from where nobody was sent", () => {
+    const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().accepted(7)
+    n2.receive(7, referenceJoinRequest("n1")).receive(7, accepts(3, three))
+    expect(n2.state.phase._tag).toBe("Fresh")
+    const other = new Transcript("n2", { seeds: ["n4"] }).tick().dialled(1, "n1").receive(1, accepts(3, three))
+    expect(other.state.phase._tag).toBe("Fresh")
+  })
+
+  it("a higher version is taken from it alone; one that is not higher from nobody", () => {
+    const n2 = follower()
+    const { view } = n2.joined
+    n2.accepted(7)
+      .receive(7, beat("n1", 9))
+      .receive(7, update(Number.MAX_SAFE_INTEGER, three.slice(1)))
+    n2.accepted(8)
+      .receive(8, beat("n3", 9))
+      .receive(8, update(9, three.slice(1)))
+    n2.receive(1, update(3, three.slice(1)))
+    expect(n2.joined.view).toBe(view)
+    n2.receive(1, update(5, [...three, member("n4", 5)]))
+    expect(n2.joined.view.members).toHaveLength(4)
+  })
+
+  it("called dead by it, because a connection ended, the node asks again and keeps its view", () => {
+    const n2 = follower()
+    n2.receive(1, update(5, [member("n1", 0), member("n2", 3, { state: "dead" })]))
+    expect(n2.text()).toContain("#1 -> JOIN_REQUEST of n2@2000")
+    n2.receive(1, accepts(6, [member("n1", 0), member("n2", 6)]))
+    expect(n2.joined.view.version).toBe(6)
+  })
+
+  it("when it dies the oldest Squadron node leads in a new term, dials the others and tells them", () => {
+    const n2 = follower().closed(1).refused("n1").until(500)
+    expect(n2.joined.view.ledBy).toBeUndefined()
+    expect(n2.joined.view.version).toBeGreaterThan(2 ** 32)
+    const text = n2.text()
+    expect(text).toContain("n2 is master of term 1")
+    n2.dialled(3, "n3")
+    expect(n2.text()).toMatch(/#3 -> HEARTBEAT of n2 .*\n.*#3 -> MEMBERS_UPDATE .*n3 active/)
+  })
+
+  it("one that has started anew and counts lower is not followed: the cluster that was goes on", () => {
+    const n2 = follower()
+      .closed(1)
+      .dialled(2, "n1")
+      .receive(2, accepts(2, [member("n1", 0), member("n2", 2)]))
+    n2.until(500)
+    expect(n2.joined.view.ledBy).toBeUndefined()
+    expect(n2.joined.view.version).toBeGreaterThan(2 ** 32)
+  })
+
+  it("a leave is the end of the connection: nobody would answer", () => {
+    expect(follower().leave().text()).toContain("stop: left")
+  })
+})
+
+describe("Squadron leads", () => {
+  it("a node of the reference blocks nothing under a policy with a quorum, by its silence or its death", () => {
+    const n1 = founder("n1", { policy: majority })
+    for (const id of ["n2", "n3", "n4"])
+      n1.accepted(portOf(id) - 9000).receive(portOf(id) - 9000, referenceJoinRequest(id))
+    expect(n1.joined.settled).toBe(true)
+    expect(n1.joined.view.members).toHaveLength(4)
+    n1.until(40_000)
+    expect(n1.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1"])
+  })
+
+  it("its welcome has the table that counts it in, before the update of that table", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2"))
+    expect(n1.text()).toMatch(/#2 -> JOIN_RESPONSE of n1: accepted, .*\n.*#2 -> PARTITION_TABLE_UPDATE 1 .*n2/)
+  })
+
+  it("a view that it has counted by itself is superseded; a version made to freeze ours is not believed", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2"))
+    n1.receive(2, beat("n2", 2)).until(1000).receive(2, beat("n2", 5)).until(1500)
+    expect(n1.joined.view.version).toBeGreaterThan(5)
+    const { version } = n1.joined.view
+    n1.receive(2, beat("n2", Number.MAX_SAFE_INTEGER)).until(2500)
+    expect(n1.joined.view.version).toBe(version)
+  })
+
+  it("one that believes to be master is not: its views, its answers and its suspicions change nothing", () => {
+    const n1 = masterOf("n1", ["n3"]).accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 4))
+    const { view } = n1.joined
+    n1.receive(2, update(2 ** 40, [member("n2", 0)]))
+    n1.receive(2, accepts(2 ** 40, [member("n2", 0), member("n1", 1)]))
+    n1.receive(2, { ...beat("n2", view.version), suspectedNodes: ["n1", "n3"] })
+    expect(n1.joined.view).toBe(view)
+    expect([...n1.joined.peers].find(([id]) => id === "n2")?.[1].report?.suspected).toEqual([])
+  })
+
+  it("frozen until it was removed, it is taken back when it is heard again on its connection", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2))
+    n1.until(30_000, ["n2"])
+    expect(n1.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1"])
+    n1.accepted(8).receive(8, beat("n2", 2)).until(30_500)
+    expect(n1.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1"])
+    n1.receive(2, beat("n2", 2)).until(31_000)
+    expect(n1.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1", "n2"])
+  })
+})
