@@ -45,6 +45,8 @@ export const isFromLeader = (step: Step, joined: Joined, from: NodeId, id: Conne
 
 // ---- the leader's word ----------------------------------------------------------------------------------
 
+const withIncarnation = (member: MemberInfo, incarnation: Incarnation): MemberInfo => ({ ...member, incarnation })
+
 const ledView = (step: Step, leader: NodeId, list: MembersView, version: number): ClusterView => {
   const before = step.joined
   const incarnationIn = (nodeId: NodeId): Incarnation | undefined =>
@@ -60,7 +62,7 @@ const ledView = (step: Step, leader: NodeId, list: MembersView, version: number)
     ancestors: [],
     members: bareMembers(list.members).map((member) => {
       const known = incarnationIn(member.nodeId)
-      return known === undefined ? member : { ...member, incarnation: known }
+      return known === undefined ? member : withIncarnation(member, known)
     }),
     base: { voters: [] },
     cause: `as ${leader} says, which is of the reference`,
@@ -158,7 +160,7 @@ const verify = (step: Step, joined: Joined, nodeId: NodeId): void => {
 
 // What answers at the address where the leader's list has the member.
 const recognise = (step: Step, joined: Joined, member: MemberInfo, incarnation: Incarnation): void => {
-  const members = joined.view.members.map((one) => (one === member ? { ...member, incarnation } : one))
+  const members = joined.view.members.map((one) => (one === member ? withIncarnation(member, incarnation) : one))
   step.setJoined({ view: { ...joined.view, members } })
   setPeer(step, member.nodeId, newPeer(step.nowMs))
   step.forgetDetector(member.nodeId)

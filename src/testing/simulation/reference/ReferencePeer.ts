@@ -66,7 +66,7 @@ class Turn {
     const { members, version } = this.state.view
     const known = members.find((member) => member.nodeId === nodeId)
     if (known === undefined || known.state === state || nodeId === this.state.options.nodeId) return
-    const changed = members.map((member) => (member.nodeId === nodeId ? { ...member, state } : member))
+    const changed = members.with(members.indexOf(known), { ...known, state })
     this.set({ view: { version: version + 1, members: changed } })
   }
 }
