@@ -104,6 +104,8 @@ const tellGroup = (group: ReadonlyArray<Sighting>, origin: Origin | undefined): 
   )
   const isPlaced = [...first.holders].every((id) => living.some(({ nodeId }) => nodeId === id))
   if (living.length === 0) return `${who}: no view`
+  // Whether it has told the silence of the others in a proposal that cannot settle depends on who fell silent first.
+  if (who !== all) return `${who}: still ${all}`
   if (!isCalm || !isPlaced || living.some(({ state }) => state !== "active")) return `${who}: not settled on ${all}`
   const leaders = list(group.filter(({ isMaster }) => isMaster).map(({ nodeId }) => nodeId))
   const lineage = origin === undefined || first.lineage === origin.lineage ? "first lineage" : "new lineage"

@@ -121,7 +121,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   split(
     "majority",
     ["n1", "n2"],
-    ["n1 n2: not settled on n1 n2 n3 n4 n5", "n3 n4 n5: n3 n4 n5, led by n3, first lineage, later term"],
+    ["n1 n2: still n1 n2 n3 n4 n5", "n3 n4 n5: n3 n4 n5, led by n3, first lineage, later term"],
     ["n1", "n2"],
     `${everyone}: ${everyone}, led by n3, first lineage, later term`
   ),
