@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Deferred, Effect, Layer, Random } from "effect"
 import { transition } from "../../../src/domain/protocol/Transition.ts"
 import { ClusterDriver, ClusterService, majority } from "../../../src/index.ts"
-import { SimulatedCluster, type Simulation } from "../../../src/testing.ts"
+import { SimulatedCluster, Simulation } from "../../../src/testing.ts"
 import { forgetful, hasty, idle, monotonicMs, ticking } from "./Programs.ts"
 
 const quick = { nodes: 3, profile: "calm", virtualMs: 12_000 } as const
@@ -48,6 +48,13 @@ describe("a run of programs", () => {
       )
     )
   )
+
+  it("has the faults that the seed draws for the protocol alone", () => {
+    const options = { seed: 9, nodes: 4, virtualMs: 20_000 }
+    const { schedule } = SimulatedCluster.run(idle, options)
+    assert.isNotEmpty(schedule)
+    assert.deepStrictEqual(schedule, Simulation.run(options).schedule)
+  })
 
   it("passes every message through the codec when told to, to the same end", () => {
     const { traceHash } = SimulatedCluster.run(idle, { ...quick, seed: 1 })
