@@ -75,6 +75,12 @@ const steps: ReadonlyArray<Step> = [
     args: ["test/long/Processes.ts"],
     limitSeconds: 420
   },
+  {
+    name: "store",
+    what: "a store's process killed while it writes",
+    args: ["test/long/StoreKill.ts", "6"],
+    limitSeconds: 120
+  },
   { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 60 }
 ]
 
