@@ -20,7 +20,8 @@ const pagesPerCheckpoint = 4000
 
 /** What a file's failure means, with what SQLite said. */
 export interface FileProblem {
-  readonly reason: "unavailable" | "locked" | "corrupted" | "version" | "full"
+  /** `full`: the file has reached its maximum; `diskFull`: the disk has no room for it or its log. */
+  readonly reason: "unavailable" | "locked" | "corrupted" | "version" | "full" | "diskFull"
   readonly detail: string
 }
 
@@ -41,6 +42,8 @@ class UnusableFile extends Error {
 export const openFile = (path: string, maxBytes: number): DatabaseSync => {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
+    // Alone, and before the first look at the file: then SQLite needs no shared memory beside it.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE")
     const [{ application_id: owner } = {}] = database.prepare("PRAGMA application_id").all()
     const [{ user_version: version } = {}] = database.prepare("PRAGMA user_version").all()
     const [{ tables } = {}] = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").all()
@@ -50,8 +53,8 @@ export const openFile = (path: string, maxBytes: number): DatabaseSync => {
       throw new UnusableFile("version", `the file has layout ${String(version)}, this release reads ${layoutVersion}`)
     }
     if (isNew) database.exec(`PRAGMA page_size = ${pageBytes}`)
-    // Alone, and every commit on the disk before it counts: the log is synchronized at each.
-    database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    // Every commit is on the disk before it counts: the log is synchronized at each.
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA cache_size = -${cacheKib}; PRAGMA wal_autocheckpoint = ${pagesPerCheckpoint};
       PRAGMA journal_size_limit = ${pagesPerCheckpoint * pageBytes};
       PRAGMA max_page_count = ${Math.max(16, Math.floor(maxBytes / pageBytes))}`)
@@ -84,6 +87,19 @@ export const problemOf = (error: unknown): FileProblem | undefined => {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined
   const reason = reasons.get(error.errcode & 0xff)
   return reason === undefined ? undefined : { reason, detail: error.message }
+}
+
+/** Bytes that one request may need at most, about: a file that is closer to its maximum is full. */
+const largestRequestBytes = 4 * 1024 * 1024
+
+/** The same, told apart: SQLite has one code for a full file and for a full disk. */
+export const problemOn = (database: DatabaseSync, error: unknown): FileProblem | undefined => {
+  const problem = problemOf(error)
+  if (problem?.reason !== "full") return problem
+  const [{ page_count: pages } = {}] = database.prepare("PRAGMA page_count").all()
+  const [{ max_page_count: maxPages } = {}] = database.prepare("PRAGMA max_page_count").all()
+  const hasRoom = Number(pages) + largestRequestBytes / pageBytes < Number(maxPages)
+  return hasRoom ? { ...problem, reason: "diskFull" } : problem
 }
 
 /** By SQLite's primary result codes. */

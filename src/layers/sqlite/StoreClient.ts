@@ -178,7 +178,9 @@ const refused = (operation: string, refusal: Refusal, maxBytes: number): Effect.
   }
 }
 
-const failureOf = (operation: string, { detail, reason }: FileProblem, maxBytes: number): StoreFailed | StoreFull =>
-  reason === "full"
-    ? new StoreFull({ operation, limitBytes: maxBytes })
+const failureOf = (operation: string, { detail, reason }: FileProblem, maxBytes: number): StoreFailed | StoreFull => {
+  if (reason === "full") return new StoreFull({ operation, limitBytes: maxBytes })
+  return reason === "diskFull"
+    ? new StoreFull({ operation, limitBytes: 0 })
     : new StoreFailed({ operation, reason, detail })
+}

@@ -11,7 +11,7 @@ import { change } from "./Changes.ts"
 import { type Partitions, partitionsOf } from "./Partitions.ts"
 import { answer } from "./Reads.ts"
 import type { Changing, FromThread, Outcome, Reading, Refusal, Request, ToThread } from "./Requests.ts"
-import { openFile, problemOf } from "./SqliteFile.ts"
+import { openFile, problemOf, problemOn } from "./SqliteFile.ts"
 
 /** Changes that share one transaction. */
 const maxChangesPerTransaction = 4096
@@ -49,7 +49,9 @@ const run = (port: MessagePort, database: DatabaseSync, partitions: Partitions):
     takeAll()
     while (reads.length > 0 || writes.length > 0) {
       // What only reads sees what is on the disk, and waits for no transaction.
-      const read = reads.splice(0).map(([id, request]) => [id, outcomeOf(() => answer(partitions, request))] as const)
+      const read = reads
+        .splice(0)
+        .map(([id, request]) => [id, outcomeOf(database, () => answer(partitions, request))] as const)
       if (read.length > 0) send({ type: "outcomes", outcomes: read })
       const group = writes.splice(0, maxChangesPerTransaction)
       if (group.length > 0) send({ type: "outcomes", outcomes: carryOut(database, partitions, group) })
@@ -93,7 +95,7 @@ const carryOut = (
     return transaction(database, partitions, group)
   } catch (error) {
     undo(database, partitions)
-    if (group.length === 1) return group.map(([id]) => [id, failed(refusalOf(error))])
+    if (group.length === 1) return group.map(([id]) => [id, failed(refusalOf(database, error))])
     if (problemOf(error)?.reason === "full") shrinkLog(database)
     return group.flatMap((job) => carryOut(database, partitions, [job]))
   }
@@ -141,18 +143,18 @@ const named = (error: MalformedRecords | InvalidOperation): Refusal =>
     ? { _tag: "MalformedRecords", mapName: error.mapName, reason: error.reason }
     : { _tag: "InvalidOperation", mapName: error.mapName, key: error.key, reason: error.reason, limit: error.limit }
 
-const refusalOf = (error: unknown): Refusal => {
-  const problem = problemOf(error)
+const refusalOf = (database: DatabaseSync, error: unknown): Refusal => {
+  const problem = problemOn(database, error)
   return problem === undefined
     ? { _tag: "Defect", detail: error instanceof Error ? (error.stack ?? error.message) : String(error) }
     : { _tag: "File", problem }
 }
 
-const outcomeOf = (work: () => Extract<Outcome, { ok: true }>["answer"]): Outcome => {
+const outcomeOf = (database: DatabaseSync, work: () => Extract<Outcome, { ok: true }>["answer"]): Outcome => {
   try {
     return { ok: true, answer: work() }
   } catch (error) {
-    return failed(refusalOf(error))
+    return failed(refusalOf(database, error))
   }
 }
 
