@@ -16,7 +16,8 @@ const suites: Record<string, () => Promise<ReadonlyArray<Row>>> = {
   programs: async () => (await import("./Programs.ts")).rows(),
   transport: async () => (await import("./Transport.ts")).rows(),
   simulation: async () => (await import("./Simulation.ts")).rows(),
-  detection: async () => (await import("./Detection.ts")).rows()
+  detection: async () => (await import("./Detection.ts")).rows(),
+  store: async () => (await import("./Store.ts")).rows()
 }
 
 const args = process.argv.slice(2)
