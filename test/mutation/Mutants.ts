@@ -100,7 +100,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "8",
     "a higher version of any lineage is adopted",
     "ViewUpdate",
-    `view.version > mine.version && relate(view, mine) === "older"`,
+    "view.version > mine.version && continues(joined, view)",
     "view.version > mine.version"
   ),
   inProtocol(
@@ -200,8 +200,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "15",
     "the master's own suspicion is a death",
     "Duties",
-    "const gone = isGone(step, joined, toVoter(member))\n    if (!gone)",
-    "const gone = true\n    if (!gone)"
+    "joined.suspected.includes(member.nodeId) : isGone(step, joined, toVoter(member))",
+    "joined.suspected.includes(member.nodeId) : true"
   ),
   inProtocol(
     "15",
@@ -235,8 +235,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "17",
     "no pre-vote: whoever misses the master claims",
     "Mastership",
-    "if (isDeposed(step, joined, toVoter(master))) claim(",
-    "if (isDeposed(step, joined, toVoter(master)) || master.nodeId !== step.self.nodeId) claim("
+    "if (!isSpared && isDeposed(step, joined, toVoter(master)))",
+    "if (!isSpared && (isDeposed(step, joined, toVoter(master)) || master.nodeId !== step.self.nodeId))"
   ),
   inProtocol(
     "17",
@@ -419,8 +419,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     "31",
     "a claim under available stays in the lineage",
     "Mastership",
-    "step.state.policy.forks ? { lineage: claimedLineage(step, term) } : {}",
-    "{}"
+    "step.state.policy.forks || isLed ? { lineage: claimedLineage(step, term) } : {}",
+    "isLed ? { lineage: claimedLineage(step, term) } : {}"
   ),
   // ---- faults of the reference ------------------------------------------------------------------------
   inProtocol(
