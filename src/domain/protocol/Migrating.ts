@@ -38,7 +38,7 @@ export const migrationTimeoutMs = 15 * 60_000
 const member = (joined: Joined, nodeId: NodeId): MemberInfo | undefined => memberOf(joined.view, nodeId)
 
 /** Do members of this view keep data? */
-const hasData = (joined: Joined): boolean => joined.view.members.some(({ carriesData }) => carriesData === true)
+export const hasData = (joined: Joined): boolean => joined.view.members.some(({ carriesData }) => carriesData === true)
 
 /** Sends to a member, or hands over what is meant for this node itself. */
 const tell = (step: Step, nodeId: NodeId, message: ClusterMessage): void => {
@@ -292,6 +292,38 @@ export const run = (step: Step): void => {
   cancelEnded(step)
   resend(step)
   pump(step)
+}
+
+/** These rows are wanted instead of the planned ones, until the next plan. */
+export const retarget = (step: Step, rows: ReadonlyArray<PartitionAssignment>): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  const wanted = new Map(rows.map((row) => [row.partitionId, row]))
+  setDesk(step, { target: joined.migrations.target.map((row) => wanted.get(row.partitionId) ?? row) })
+  cancelEnded(step)
+  changeAtOnce(step)
+  pump(step)
+}
+
+/** Makes a new plan now, whatever was asked for. Only the acting master of a settled view does. */
+export const rebalance = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined || !mayAct(step, joined) || !hasData(joined)) return
+  replan(step, joined)
+  setDesk(step, { rounds: 1 })
+  run(step)
+}
+
+/** Gives up the migration of a partition: its row stays as it is until the next plan. Whether there was one. */
+export const cancelMove = (step: Step, partitionId: number): boolean => {
+  const joined = step.joined
+  const migration = joined?.migrations.open.get(partitionId)
+  const row = joined?.table.rows[partitionId]
+  if (joined === undefined || migration === undefined || row === undefined) return false
+  const { backups, owner } = row
+  cancel(step, migration, "as it was asked", false)
+  retarget(step, [{ partitionId, owner, backups }])
+  return true
 }
 
 // A second look once all has arrived; a plan that changes nothing publishes nothing.

@@ -1,8 +1,9 @@
-/** Moves of partitions that somebody asks for. They hold no data yet, so the table changes at once. */
+/** Moves of partitions that somebody asks for: with data they are copied first, otherwise the table changes at once. */
 import { Result } from "effect"
 import type { MigrationTask } from "../model/Migration.ts"
 import { type Joined, isActing } from "./ClusterState.ts"
 import { memberOf } from "./ClusterView.ts"
+import { hasData, retarget } from "./Migrating.ts"
 import { publish } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
 
@@ -23,7 +24,7 @@ const fault = (joined: Joined, task: MigrationTask): string | undefined => {
   return undefined
 }
 
-/** Applies the moves, all or none. Only the acting master of a settled view may. */
+/** Begins the moves, all or none. Only the acting master of a settled view may. */
 export const move = (step: Step, tasks: ReadonlyArray<MigrationTask>): Result.Result<void, MoveRefusal> => {
   const joined = step.joined
   if (joined === undefined || !joined.settled || !isActing(step.state, joined))
@@ -32,9 +33,12 @@ export const move = (step: Step, tasks: ReadonlyArray<MigrationTask>): Result.Re
     const reason = fault(joined, task)
     if (reason !== undefined) return Result.fail({ _tag: "InvalidTask", partitionId: task.partitionId, reason })
   }
-  publish(
-    step,
-    tasks.map((task) => ({ partitionId: task.partitionId, owner: task.destination, backups: task.newBackups }))
-  )
+  const rows = tasks.map((task) => ({
+    partitionId: task.partitionId,
+    owner: task.destination,
+    backups: task.newBackups
+  }))
+  if (hasData(joined)) retarget(step, rows)
+  else publish(step, rows)
   return Result.succeed(undefined)
 }

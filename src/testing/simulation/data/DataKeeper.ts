@@ -3,8 +3,10 @@
  * its backups have confirmed is that it survives as many crashes between repairs as there are backups; a live node
  * that was removed counts, because its partitions were short of a replica meanwhile.
  */
+import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
 import type { World } from "../World.ts"
+import { Aim } from "./Aim.ts"
 import type { DataOptions } from "./DataPlanes.ts"
 import { type DataCounts, Oracle } from "./Oracle.ts"
 import { unrest } from "./Rest.ts"
@@ -18,14 +20,27 @@ export class DataKeeper {
   private readonly oracle: Oracle
   /** Processes that have ended since the last repair. */
   private crashes = 0
+  private kills = 0
   /** Hosts of live nodes that were not full members at some time since the last repair. */
   private readonly out = new Set<string>()
   private isOver = false
+  private readonly aim: Aim
 
   constructor(options: DataOptions, world: () => World) {
     this.options = options
     this.world = world
     this.oracle = new Oracle(world, options.requestEveryMs ?? 25)
+    this.aim = new Aim(world, {
+      share: options.aim ?? 0.5,
+      mayKill: () => this.spend(),
+      kill: (process) => {
+        const { host } = process
+        world().note(`FAULT aimed: kill ${process.name}`)
+        world().kill(process, false)
+        this.oracle.checkSurvival()
+        world().later(world().random.between(50, 1500), () => world().start(host))
+      }
+    })
   }
 
   get hooks() {
@@ -41,11 +56,14 @@ export class DataKeeper {
 
   start(): void {
     this.oracle.start()
+    this.aim.start()
     this.look()
   }
   stop(): void {
     this.isOver = true
     this.oracle.stop()
+    this.aim.stop()
+    for (const process of this.world().living) this.world().act(process, rebalance)
   }
 
   private look(): void {
@@ -89,15 +107,23 @@ export class DataKeeper {
     return lineages.size === 1 && versions.size === 1
   }
 
+  /** May a process end now? Then it counts. */
+  private spend(): boolean {
+    const { living } = this.world()
+    const backupCount = living[0]?.state.config.backupCount ?? 0
+    if (living.length < 2 || this.crashes + this.out.size >= backupCount) return false
+    this.crashes++
+    this.kills++
+    return true
+  }
+
   /** May the fault happen, with what has happened since the last repair? */
   allows(fault: Fault): boolean {
     const world = this.world()
     switch (fault._tag) {
       case "Kill":
       case "Leave": {
-        const backupCount = world.living[0]?.state.config.backupCount ?? 0
-        const isFree = this.crashes + this.out.size < backupCount
-        if (isFree) this.crashes++
+        const isFree = this.spend()
         if (isFree && fault._tag === "Kill") world.later(0, () => this.oracle.checkSurvival())
         return isFree
       }
@@ -125,6 +151,6 @@ export class DataKeeper {
     this.oracle.checkEnd()
   }
   get counts(): DataCounts {
-    return this.oracle.counts
+    return { ...this.oracle.counts, kills: this.kills }
   }
 }

@@ -30,6 +30,13 @@ export interface DataOptions {
   readonly requestEveryMs?: number
   /** Share of the store's answers that are failures, 0…1. Default 0.002. */
   readonly storeFailures?: number
+  /**
+   * How much goes wrong around migrations, 0…1: partitions are moved about, connections break, and processes are killed
+   * within a moment after the row of one of their partitions has changed. Default 0.5.
+   */
+  readonly aim?: number
+  /** Replicas that a write asks for, as `backupCount + 1` at most: default 1. Then removals of live nodes do not count. */
+  readonly isStrict?: boolean
 }
 
 /** Faster repairs and smaller parts than a real node's: more happens in little time. */

@@ -39,6 +39,9 @@ export interface DataCounts {
   readonly unknown: number
   readonly refused: number
   readonly waiting: number
+  /** Processes that were ended. */
+  readonly kills: number
+  /** Copies that were completed. */
   readonly copies: number
 }
 
@@ -214,7 +217,8 @@ export class Oracle {
       unknown: count("Unknown"),
       refused: count("Refused") + count("Unavailable"),
       waiting: count("Waiting"),
-      copies: 0
+      kills: 0,
+      copies: Math.max(0, ...this.world().living.map(({ joined }) => joined?.migrations.started ?? 0))
     }
   }
 }
