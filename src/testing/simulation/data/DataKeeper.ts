@@ -21,6 +21,8 @@ export class DataKeeper {
   /** Processes that have ended since the last repair. */
   private crashes = 0
   private kills = 0
+  /** Backups that every row had when the cluster was last repaired. */
+  private copies = 0
   /** Hosts of live nodes that were not full members at some time since the last repair. */
   private readonly out = new Set<string>()
   private isOver = false
@@ -76,10 +78,16 @@ export class DataKeeper {
       if (this.isRepaired()) {
         if (this.crashes > 0) world.note("the data is repaired")
         this.crashes = 0
+        this.copies = this.backups
         this.out.clear()
       }
       this.look()
     })
+  }
+
+  private get backups(): number {
+    const { living } = this.world()
+    return Math.min(living[0]?.state.config.backupCount ?? 0, living.length - 1)
   }
 
   // Every living node is a full member, every row full, and nothing is astray.
@@ -88,7 +96,7 @@ export class DataKeeper {
     const { planes } = world
     const first = world.living[0]?.state
     if (planes === undefined || first === undefined) return false
-    const backups = Math.min(first.config.backupCount, world.living.length - 1)
+    const { backups } = this
     const lineages = new Set<string>()
     const versions = new Set<number>()
     for (const process of world.living) {
@@ -109,9 +117,7 @@ export class DataKeeper {
 
   /** May a process end now? Then it counts. */
   private spend(): boolean {
-    const { living } = this.world()
-    const backupCount = living[0]?.state.config.backupCount ?? 0
-    if (living.length < 2 || this.crashes + this.out.size >= backupCount) return false
+    if (this.crashes + this.out.size >= this.copies) return false
     this.crashes++
     this.kills++
     return true
