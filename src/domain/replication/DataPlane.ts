@@ -58,7 +58,11 @@ export const handle = (
 
 const opened = (step: DataStep, partitionIds: ReadonlyArray<number>): void => {
   step.state.isOpened = true
-  for (const id of partitionIds) step.partition(id).hasData = true
+  for (const id of partitionIds) {
+    const partition = step.partition(id)
+    partition.hasData = true
+    if (partition.recovery !== undefined) partition.recovery.hasOwn = true
+  }
   Recovering.declare(step)
 }
 
@@ -121,6 +125,7 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
   if (owns && !partition.wasOwner) {
     partition.steadySinceMs = step.nowMs
     if (!partition.wasReplica && isRecovering(step, partition.id)) Tombstones.beginEmpty(step, partition)
+    if (isRecovering(step, partition.id)) Recovering.recoveryOf(step, partition)
   }
   if (holds) {
     partition.syncedAtMs = step.nowMs

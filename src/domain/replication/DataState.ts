@@ -110,6 +110,8 @@ export interface StrayHandOff {
 export interface Recovery {
   readonly sinceMs: number
   readonly declared: Map<NodeId, Incarnation>
+  /** The owner has something of it from before, which its backups are to have. */
+  hasOwn: boolean
   hasReceived: boolean
   toldAtMs: number
 }

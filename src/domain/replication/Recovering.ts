@@ -41,10 +41,11 @@ export const declareFor = (step: DataStep, partitionId: number): void => {
   else if (owner !== undefined) step.tell(owner, 0, { type: "declare", partitionIds: [partitionId] })
 }
 
-const recoveryOf = (step: DataStep, partition: PartitionData): Recovery => {
+export const recoveryOf = (step: DataStep, partition: PartitionData): Recovery => {
   partition.recovery ??= {
     sinceMs: step.nowMs,
     declared: new Map(),
+    hasOwn: partition.hasData,
     // What it has itself counts as well.
     hasReceived: partition.hasData,
     toldAtMs: Number.NEGATIVE_INFINITY

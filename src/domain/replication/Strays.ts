@@ -7,7 +7,7 @@
  * from before as well: their rows say nothing about it.
  */
 import { memberAs } from "../protocol/ClusterView.ts"
-import { acts, holderOf, isRecovering, isReplica, rowOf } from "./Authority.ts"
+import { acts, holderOf, isOwner, isRecovering, isReplica, rowOf } from "./Authority.ts"
 import type { DataBodyOf } from "./DataMessage.ts"
 import type { Awaited, PartitionData, StrayHandOff } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
@@ -19,7 +19,9 @@ import * as Recovering from "./Recovering.ts"
 export const isStray = (step: DataStep, partition: PartitionData): boolean => {
   if (!partition.hasData) return false
   if (!isReplica(step, partition.id)) return true
-  return isRecovering(step, partition.id) && !hasHandedOver(step, partition)
+  if (!isRecovering(step, partition.id) || hasHandedOver(step, partition)) return false
+  // What the owner is given goes to its backups as it comes.
+  return !isOwner(step, partition.id) || Recovering.recoveryOf(step, partition).hasOwn
 }
 
 /** Has everything been confirmed by the process that owns the partition now? */
@@ -171,6 +173,7 @@ export const offered = (step: DataStep, from: string, body: Omit<DataBodyOf<"off
 export const isWelcome = (step: DataStep, partition: PartitionData): boolean => {
   const { maxDeltaBytes, maxPendingBytes, maxPendingWrites } = step.state.settings
   return (
+    step.state.isOpened &&
     acts(step, partition) &&
     partition.pending.size < maxPendingWrites &&
     step.state.pendingBytes < maxPendingBytes &&

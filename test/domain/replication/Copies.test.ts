@@ -1,0 +1,243 @@
+/** Copies: what the source sends, what the destination believes, and who ends a migration. */
+import { describe, expect, it } from "vitest"
+import { cancelOf, chunk, end, merged, partOf, Plane, readyOf, startOf, wrote } from "./Plane.ts"
+
+const table = { version: 5, rows: ["a+b"] }
+const source = () => new Plane("a", table, { repairIntervalMs: 1e9 })
+const destination = () => new Plane("c", table, { repairIntervalMs: 1e9 })
+
+describe("the source of a copy", () => {
+  it("reads the partition, sends it in parts, and says when that was all", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
+    expect(a.text()).toMatchInlineSnapshot(`
+      "a -> MIGRATE_START
+        copy started
+        store 0 Read
+      stored: Chunk
+        c <- MIGRATE_DATA 0: chunk of m
+        store 0 Read
+      stored: End
+        c <- MIGRATE_READY 5-1 of 1
+        copy ready"
+    `)
+  })
+
+  it("sends every change since before the first chunk is read (rule 10)", () => {
+    const a = source().receive("a", startOf("5-1", "c")).put(1, "k")
+    // The store reads after it was asked to: whatever it writes before is in the chunk, all else comes behind it.
+    a.stored(chunk).stored(wrote("k")).stored(end)
+    expect(a.text()).toMatchInlineSnapshot(`
+      "a -> MIGRATE_START
+        copy started
+        store 0 Read
+      put k
+        store 0 Write
+      stored: Chunk
+        c <- MIGRATE_DATA 0: chunk of m
+        store 0 Read
+      stored: Written
+        c <- MIGRATE_DATA 1: k
+        b <- replicate k
+      stored: End
+        c <- MIGRATE_READY 5-1 of 2
+        copy ready
+        b <- replicate k
+        c <- replicate k"
+    `)
+  })
+
+  it("does not start by a table older than the plan's (rule 9)", () => {
+    const a = source().receive("a", startOf("6-1", "c"))
+    expect(a.text()).toMatchInlineSnapshot(`
+      "a -> MIGRATE_START
+        note 6-1 does not start: oldTable"
+    `)
+    a.table({ version: 6, rows: ["a+b"] }).receive("a", startOf("6-1", "c"))
+    expect(a.text()).toContain("copy started")
+  })
+
+  it("does not start a copy of what it does not own (rule 8)", () => {
+    const b = new Plane("b", table).receive("a", startOf("5-1", "c"))
+    expect(b.text()).not.toContain("Read")
+  })
+
+  it("gives up by itself before it is ready (rule 12)", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk)
+    a.table({ ...table, links: { b: 2, d: 4 } })
+    expect(a.text()).toContain("copy abandoned")
+    expect(a.partition.copyOut).toBeUndefined()
+  })
+
+  it("does not give up once it is ready, whatever becomes of the destination: only the master ends it (rule 12)", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
+    a.table({ ...table, links: { b: 2, d: 4 } }).after(20_000)
+    expect(a.partition.copyOut?.phase).toBe("ready")
+    a.text()
+    a.put(1, "k").stored(wrote("k"))
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
+    expect(a.text()).not.toContain("answer")
+    a.receive("a", cancelOf("5-1", 5))
+    expect(a.text()).toContain("answer 1: Done")
+  })
+
+  it("waits with writes for a destination that has been sent everything (rule 3)", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end).put(1, "k").stored(wrote("k"))
+    const writeId = a.writeId
+    a.told("b", { type: "replicated", partitionId: 0, writeId, accepted: true })
+    expect(a.text()).not.toContain("answer")
+    a.told("c", { type: "replicated", partitionId: 0, writeId, accepted: true })
+    expect(a.text()).toContain("answer 1: Done")
+  })
+
+  it("takes a cancel only with the table on which it was decided (rule 14)", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end).receive("a", cancelOf("5-1", 6))
+    expect(a.partition.copyOut).toBeDefined()
+    a.table({ version: 6, rows: ["a+b"] }).receive("a", cancelOf("5-1", 6))
+    expect(a.partition.copyOut).toBeUndefined()
+  })
+
+  it("waits for the destination when so much is under way", () => {
+    const a = new Plane("a", table, { copyWindowBytes: 1 }).receive("a", startOf("5-1", "c")).stored(chunk)
+    a.stored(chunk).text()
+    expect(a.partition.copyOut?.inFlight.length).toBe(1)
+    a.told("c", { type: "copied", partitionId: 0, migrationId: "5-1", sequence: 0, accepted: true })
+    expect(a.text()).toContain("MIGRATE_DATA 1")
+  })
+})
+
+describe("the destination of a copy", () => {
+  it("tells the master when all parts are merged, and not before", () => {
+    const c = destination()
+      .receive("a", partOf("5-1", 0))
+      .receive("a", readyOf("5-1", "a", 1))
+    expect(c.text()).not.toContain("MIGRATE_READY 5-1\n")
+    c.stored(merged)
+    expect(c.text()).toMatchInlineSnapshot(`
+      "stored: Merged
+        a <- copied 0: true
+        a <- MIGRATE_READY 5-1"
+    `)
+  })
+
+  it("repeats that until it is answered", () => {
+    const c = destination()
+      .receive("a", partOf("5-1", 0))
+      .receive("a", readyOf("5-1", "a", 1))
+      .stored(merged)
+    c.text()
+    expect(c.after(600).text()).toContain("a <- MIGRATE_READY 5-1")
+    expect(c.receive("a", cancelOf("5-1", 5)).after(600).text()).not.toContain("<- MIGRATE_READY")
+  })
+
+  it("does not believe the end of a stream with a part missing (rule 11)", () => {
+    const c = destination().receive("a", partOf("5-1", 0)).receive("a", partOf("5-1", 2))
+    c.receive("a", readyOf("5-1", "a", 3)).stored(merged)
+    expect(c.partition.readied).toBeUndefined()
+    const late = destination()
+      .receive("a", partOf("5-1", 0))
+      .receive("a", readyOf("5-1", "a", 2))
+      .stored(merged)
+    expect(late.partition.readied).toBeUndefined()
+  })
+
+  it("does not mix parts of two copies (rule 11)", () => {
+    const c = destination().receive("a", partOf("5-1", 0)).receive("a", partOf("5-2", 1))
+    c.receive("a", readyOf("5-2", "a", 2)).stored(merged)
+    expect(c.partition.readied).toBeUndefined()
+  })
+
+  it("takes copies from the owner alone (rule 8)", () => {
+    const c = destination().receive("b", partOf("5-1", 0))
+    expect(c.text()).not.toContain("store")
+  })
+
+  it("keeps what it has when the migration is cancelled (rule 15)", () => {
+    const c = destination()
+      .receive("a", partOf("5-1", 0))
+      .receive("a", readyOf("5-1", "a", 1))
+      .stored(merged)
+    c.receive("a", cancelOf("5-1", 5))
+    expect(c.partition.hasData).toBe(true)
+    expect(c.text()).not.toContain("Drop")
+  })
+})
+
+describe("data that its node does not hold any more", () => {
+  it("is offered to the owner, confirmed, and only then dropped (rule 17)", () => {
+    const a = source().put(1, "k").stored(wrote("k"))
+    a.text()
+    a.table({ version: 6, rows: ["b+c"] })
+    a.stored({ _tag: "Size", records: 1, version: 7 }).stored(chunk)
+    const batch = a.partition.stray?.batch ?? 0
+    a.told("b", { type: "offered", partitionId: 0, batch, accepted: true }).stored(end)
+    a.stored({ _tag: "Dropped", dropped: true })
+    expect(a.text()).toMatchInlineSnapshot(`
+      "table 6: b+c
+        store 0 Size
+        b <- request 1: stamped
+      stored: Size
+        store 0 Read
+      stored: Chunk
+        b <- offer chunk of m
+      b -> offered: true
+        store 0 Read
+      stored: End
+        store 0 Drop
+      stored: Dropped
+        StrayHandedOver"
+    `)
+    expect(a.partition.hasData).toBe(false)
+  })
+
+  it("is confirmed by the owner once its backups hold it (rule 17)", () => {
+    const a = source().told("d", {
+      type: "offer",
+      partitionId: 0,
+      batch: 4,
+      content: { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }
+    })
+    a.stored(merged)
+    expect(a.text()).not.toContain("offered")
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
+    expect(a.text()).toContain("d <- offered: true")
+  })
+
+  it("stays when it has changed meanwhile", () => {
+    const a = source()
+      .put(1, "k")
+      .stored(wrote("k"))
+      .table({ version: 6, rows: ["b+c"] })
+    a.stored({ _tag: "Size", records: 1, version: 7 }).stored(chunk)
+    const batch = a.partition.stray?.batch ?? 0
+    a.told("b", { type: "offered", partitionId: 0, batch, accepted: true }).stored(end)
+    a.stored({ _tag: "Dropped", dropped: false })
+    expect(a.partition.hasData).toBe(true)
+  })
+})
+
+describe("a partition without survivors", () => {
+  const recovering = [{ partitionId: 0, replicas: ["x"] }]
+  const lost = { version: 6, rows: ["a+b"], recovering }
+
+  it("is unavailable until all members have declared what they hold, and who had it has had time to return (rule 19)", () => {
+    const a = new Plane("a", lost, { recoveryTimeoutMs: 10_000 })
+    for (const from of ["b", "c", "d"]) a.told(from, { type: "declare", partitionIds: [0] })
+    a.put(1, "k")
+    expect(a.text()).not.toContain("Write")
+    a.after(9000)
+    expect(a.text()).not.toContain("recovered")
+    a.after(1500)
+    expect(a.text()).toContain("recovered 0, empty 0")
+  })
+
+  it("is not reported when somebody hands it over", () => {
+    const a = new Plane("a", { ...lost, recovering: [{ partitionId: 0, replicas: [] }] })
+    const content = { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }
+    a.told("c", { type: "offer", partitionId: 0, batch: 1, content })
+    // The note with the partition's epoch comes first: this owner knows nothing from before.
+    a.stored({ _tag: "Done" }).stored(merged)
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
+    for (const from of ["b", "c", "d"]) a.told(from, { type: "declare", partitionIds: [0] })
+    expect(a.text()).toMatch(/recovered 0, empty $/m)
+  })
+})
