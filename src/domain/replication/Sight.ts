@@ -15,7 +15,7 @@ export interface Sight {
   readonly table: ClusterPartitionTable
   readonly custody: Custody
   /** Connections by node, the last one is used for sending. */
-  readonly links: MeshState["links"]
+  readonly links: Pick<ReadonlyMap<NodeId, ReadonlyArray<ConnectionId>>, "get">
 }
 
 export const sightOf = (state: ClusterState): Sight => {
