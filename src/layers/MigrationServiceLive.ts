@@ -1,6 +1,10 @@
-/** Moves over the driver. No migration is ever open, because a move changes the table at once. */
+/** Moves over the driver. Where nodes keep no data none is ever open, because a move changes the table at once. */
 import { Effect, Layer, Option, Result } from "effect"
+import type { NodeId } from "../domain/model/Scalars.ts"
 import { masterByAge } from "../domain/protocol/ClusterView.ts"
+import type { OpenMigration } from "../domain/protocol/Custody.ts"
+import { type MigrationMessage, onMigration } from "../domain/protocol/Inbound.ts"
+import { cancelMove } from "../domain/protocol/Migrating.ts"
 import { move } from "../domain/protocol/Moves.ts"
 import { transition } from "../domain/protocol/Transition.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
@@ -14,6 +18,13 @@ export const layer: Layer.Layer<MigrationService, never, ClusterDriver> = Layer.
   MigrationService,
   Effect.gen(function* () {
     const driver = yield* ClusterDriver
+    const open = Effect.map(driver.state, ({ phase }) =>
+      phase._tag === "Joined" ? phase.migrations.open : new Map<number, OpenMigration>()
+    )
+    const handle = Effect.fnUntraced(function* (from: NodeId, message: MigrationMessage) {
+      const outcome = yield* driver.commit(transition((step) => onMigration(step, from, message)))
+      if (outcome !== "handled") return yield* noSuchMigration(message.partitionId)
+    })
     return MigrationService.of({
       startMigrations: Effect.fn("MigrationService.startMigrations")(function* (tasks) {
         const moved = yield* driver.commit(transition((step) => move(step, tasks)))
@@ -26,12 +37,19 @@ export const layer: Layer.Layer<MigrationService, never, ClusterDriver> = Layer.
         const masterId = phase._tag === "Joined" ? masterByAge(phase.view)?.nodeId : undefined
         return yield* new NotMaster({ nodeId: self.nodeId, masterId: Option.fromUndefinedOr(masterId) })
       }),
-      cancelMigration: noSuchMigration,
-      cancelAll: Effect.succeed(0),
-      handleMigrateStart: (_from, message) => noSuchMigration(message.partitionId),
-      handleMigrateData: (_from, message) => noSuchMigration(message.partitionId),
-      handleMigrateReady: (_from, message) => noSuchMigration(message.partitionId),
-      isMigrating: () => Effect.succeed(false)
+      cancelMigration: Effect.fn("MigrationService.cancelMigration")(function* (partitionId) {
+        const cancelled = yield* driver.commit(transition((step) => cancelMove(step, partitionId)))
+        if (!cancelled) return yield* noSuchMigration(partitionId)
+      }),
+      cancelAll: Effect.flatMap(open, (migrations) =>
+        driver.commit(
+          transition((step) => [...migrations.keys()].filter((partitionId) => cancelMove(step, partitionId)).length)
+        )
+      ),
+      handleMigrateStart: (from, message) => handle(from, { type: "MIGRATE_START", ...message }),
+      handleMigrateData: (from, message) => handle(from, { type: "MIGRATE_DATA", ...message }),
+      handleMigrateReady: (from, message) => handle(from, { type: "MIGRATE_READY", ...message }),
+      isMigrating: (partitionId) => Effect.map(open, (migrations) => migrations.has(partitionId))
     })
   })
 )

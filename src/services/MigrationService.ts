@@ -1,6 +1,7 @@
 /**
- * Moves partitions between members. Partitions hold no data yet: a move changes the table at once, so
- * no migration is ever open, and a peer's message about one is answered with `NoSuchMigration`.
+ * Moves partitions between members. Between nodes that keep data a partition is copied before its row changes; between
+ * others the table changes at once, so no migration is ever open, and a peer's message about one is answered with
+ * `NoSuchMigration`. Only the acting master knows which migrations are open.
  */
 import { Context, type Effect } from "effect"
 import type { MigrationTask } from "../domain/model/Migration.ts"
@@ -11,7 +12,7 @@ import type { InvalidMigrationTask, NoSuchMigration, NotMaster } from "./Cluster
 export class MigrationService extends Context.Service<
   MigrationService,
   {
-    /** Applies the moves, all or none; a task must start at the partition's owner and end at an active member. */
+    /** Begins the moves, all or none; a task must start at the partition's owner and end at an active member. */
     readonly startMigrations: (
       tasks: ReadonlyArray<MigrationTask>
     ) => Effect.Effect<void, NotMaster | InvalidMigrationTask>

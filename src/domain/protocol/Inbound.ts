@@ -58,7 +58,7 @@ const opens = (message: ClusterMessage): boolean =>
   message.type === "JOIN_REQUEST" || message.type === "HEARTBEAT" || message.type === "SPLIT_BRAIN_PROBE"
 
 /** Messages of migrations. */
-type MigrationMessage = Extract<ClusterMessage, { readonly type: `MIGRATE_${string}` }>
+export type MigrationMessage = Extract<ClusterMessage, { readonly type: `MIGRATE_${string}` }>
 
 const ignore = (step: Step, message: ClusterMessage, from: string, reason: string): InboundOutcome => {
   step.run({ _tag: "Ignored", message: message.type, from, reason })
