@@ -31,7 +31,10 @@ export interface MapStoreShape extends PartitionStoreShape {
     reading: Timestamp
   ) => Effect.Effect<ReadonlyArray<MapChange>, StoreFailed | StoreFull | InvalidOperation>
 
-  /** The records of a key that are no tombstones: at most one register, or the additions in the order of their tags. */
+  /**
+   * The records of a key that are no tombstones: at most one register, or the additions in the order of their tags.
+   * Their bytes may be the store's own, so they must not be changed.
+   */
   readonly get: (partitionId: number, key: KeyName) => Effect.Effect<KeyRecords, StoreFailed>
 
   /** All records of a map that are no tombstones, in no particular order, as consistent as `read`. */

@@ -38,7 +38,8 @@ const mapTypeOf = (operation: MapOperation): MapType =>
 
 /**
  * The records that carry out `operation` on a key that holds `records`, later than all of them and not before
- * `reading`. None when there is nothing to remove.
+ * `reading`. None when there is nothing to remove. The records have bytes of their own: what the caller does with
+ * the operation's later changes nothing.
  */
 const stamp = (
   operation: MapOperation,
@@ -61,13 +62,13 @@ const changes = (
   const { key } = operation
   switch (operation.type) {
     case "put":
-      return Result.succeed([{ type: "lww", key, time, value: operation.value }])
+      return Result.succeed([{ type: "lww", key, time, value: Uint8Array.from(operation.value) }])
     case "delete":
       return Result.succeed([{ type: "lww", key, time }])
     case "add":
       if (records.length >= maxTagsPerKey) return Result.fail(invalid(operation, "tooManyTags", maxTagsPerKey))
       return Result.succeed([
-        { type: "or", key, tag: time, value: operation.value },
+        { type: "or", key, tag: time, value: Uint8Array.from(operation.value) },
         ...removals(records, operation.value, time)
       ])
     case "remove":

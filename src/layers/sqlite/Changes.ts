@@ -14,8 +14,8 @@ import {
   type NamedRecord
 } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
-import type { DeltaOp } from "../../domain/wire/PartitionMessages.ts"
 import type { MapChange } from "../../services/MapStore.ts"
+import { compactDelta } from "./Compact.ts"
 import { type Partition, type Partitions, start } from "./Partitions.ts"
 import { type KeyPlace, placeOf, recordOf, recordsOf, type Row, tagOf } from "./RecordRows.ts"
 import type { Answers, Changing, MergeAnswer } from "./Requests.ts"
@@ -30,13 +30,18 @@ export const change = (
       const { mapName } = request.chunk
       return Result.map(decodeChunk(request.chunk), (records) => {
         const incoming = records.map((record) => ({ mapName, record }))
+        // What changed is not told, so that it need not be encoded and copied.
         return { ...merge(partitions, partitionId, incoming, request.epoch), changes: [] }
       })
     }
     case "apply":
-      return Result.map(decodeDeltas(request.deltas), (incoming) =>
-        merge(partitions, partitionId, incoming, request.epoch)
-      )
+      return Result.map(decodeDeltas(request.deltas), (incoming) => {
+        const { changes, ...merged } = merge(partitions, partitionId, incoming, request.epoch)
+        return {
+          ...merged,
+          changes: changes.map(({ mapName, record }) => compactDelta(encodeDelta(mapName, record)))
+        }
+      })
     case "drop":
       return Result.succeed(drop(partitions, partitionId, request.ifVersion))
     case "collect":
@@ -54,8 +59,8 @@ const merge = (
   partitionId: number,
   incoming: ReadonlyArray<NamedRecord>,
   epoch: Epoch
-): MergeAnswer => {
-  const changes: Array<DeltaOp> = []
+): Omit<MergeAnswer, "changes"> & { readonly changes: ReadonlyArray<NamedRecord> } => {
+  const changes: Array<NamedRecord> = []
   let refused = 0
   let latest: Timestamp | undefined
   for (const { mapName, record } of incoming) {
@@ -68,7 +73,7 @@ const merge = (
     if (next === "refused") refused++
     if (next === "refused" || next === "known") continue
     partitions.put(partition, place, row, next)
-    changes.push(encodeDelta(mapName, next))
+    changes.push({ mapName, record: next })
   }
   return { changed: changes.length, refused, latest, changes }
 }

@@ -8,6 +8,7 @@ import { InvalidOperation } from "../../domain/data/InvalidOperation.ts"
 import type { MapOperation } from "../../domain/data/MapOperation.ts"
 import { MalformedRecords } from "../../domain/data/RecordCodec.ts"
 import { StoreFailed, StoreFull } from "../../services/StoreErrors.ts"
+import { compactRequest } from "./Compact.ts"
 import type { Answers, FromThread, Outcome, Refusal, Request, ToThread } from "./Requests.ts"
 import type { FileProblem } from "./SqliteFile.ts"
 import { serve, type StoreFile } from "./StoreServer.ts"
@@ -119,7 +120,7 @@ const startThread = ({ gone, port }: Server, opened: (problem: FileProblem | und
       const id = ++lastId
       waiting.set(id, entry)
       waitingBytes += entry.bytes
-      if (batch.push([id, request]) === 1) queueMicrotask(flush)
+      if (batch.push([id, compactRequest(request)]) === 1) queueMicrotask(flush)
     },
     close: (closed) => {
       if (ended !== undefined) return closed()

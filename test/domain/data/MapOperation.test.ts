@@ -79,6 +79,14 @@ describe("The owner's stamp", () => {
   })
 })
 
+it("A record keeps the value that was given, whatever becomes of the bytes that it was given in", () => {
+  const value = byte(1)
+  const records = after(KeyRecords.none, { type: "put", mapName: "m", key: "k", value }, at(1))
+  const added = after(KeyRecords.none, { type: "add", mapName: "m", key: "k", value }, at(1))
+  value[0] = 9
+  assert.deepStrictEqual([values(records), values(added)], [[1], [1]])
+})
+
 describe("Observed remove", () => {
   it("an addition made at the same time as a removal elsewhere stays", () => {
     const common = after(KeyRecords.none, add(1), at(1))
