@@ -14,8 +14,11 @@ import { JoinFailed } from "../services/ClusterErrors.ts"
 import type { ClusterPartitionService } from "../services/ClusterPartitionService.ts"
 import type { ClusterService } from "../services/ClusterService.ts"
 import type { FailureDetector } from "../services/FailureDetector.ts"
+import type { MapStore } from "../services/MapStore.ts"
 import type { MembershipService } from "../services/MembershipService.ts"
 import type { MigrationService } from "../services/MigrationService.ts"
+import type { PartitionData } from "../services/PartitionData.ts"
+import type { PartitionedMaps } from "../services/PartitionedMaps.ts"
 import type { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import type { Transport } from "../services/Transport.ts"
 import * as ClusterChannelsLive from "./ClusterChannelsLive.ts"
@@ -24,6 +27,8 @@ import * as ClusterPartitionServiceLive from "./ClusterPartitionServiceLive.ts"
 import * as ClusterServiceLive from "./ClusterServiceLive.ts"
 import * as MembershipServiceLive from "./MembershipServiceLive.ts"
 import * as MigrationServiceLive from "./MigrationServiceLive.ts"
+import * as PartitionDataLive from "./PartitionDataLive.ts"
+import * as PartitionedMapsLive from "./PartitionedMapsLive.ts"
 
 export interface ClusterOptions {
   readonly config: ClusterConfig
@@ -83,6 +88,25 @@ export const awaitJoined: Effect.Effect<void, JoinFailed, ClusterDriver | Cluste
     yield* Effect.raceFirst(joined, gaveUp)
   }
 )
+
+/** What a node offers that keeps data. */
+export type DataServices = PartitionedMaps | PartitionData
+
+/**
+ * A node that keeps data, in the store that is provided: its partitions are copied before they change hands, and hold
+ * maps. All else as `layer`.
+ */
+export const layerWithData = (
+  options: ClusterOptions & PartitionDataLive.Options
+): Layer.Layer<
+  ClusterServices | DataServices,
+  InvalidConfig | JoinFailed,
+  MapStore | Transport | FailureDetector | AssignmentPlanner | SplitBrainPolicy
+> =>
+  PartitionedMapsLive.layer.pipe(
+    Layer.provideMerge(layer(options)),
+    Layer.provideMerge(PartitionDataLive.layer(options))
+  )
 
 /** The node. Fails if a setting makes no sense, and, unless `awaitJoin` is false, if it cannot join. */
 export const layer = (

@@ -2,18 +2,20 @@
  * The driver: one cell with the protocol state, one outbox that acts on commits in their order, and
  * three fibers that feed it (what the transport reports, the tick, the outbox itself).
  */
-import { Cause, Clock, Deferred, Effect, Fiber, Layer, Queue, Random, Schedule } from "effect"
+import { Cause, Clock, Deferred, Effect, Fiber, Layer, PubSub, Queue, Random, Schedule } from "effect"
 import { formatAddress } from "../domain/model/Address.ts"
+import type { ClusterChange } from "../domain/model/ClusterChange.ts"
 import type { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import type { NodeConfig } from "../domain/model/NodeConfig.ts"
 import * as AwakeClock from "../domain/protocol/AwakeClock.ts"
-import type { ClusterCommand, StopReason } from "../domain/protocol/ClusterCommand.ts"
+import type { StopReason } from "../domain/protocol/ClusterCommand.ts"
 import { type ClusterState, initial } from "../domain/protocol/ClusterState.ts"
 import * as Inbound from "../domain/protocol/Inbound.ts"
 import * as Leaving from "../domain/protocol/Leaving.ts"
 import * as LinkEvents from "../domain/protocol/LinkEvents.ts"
 import { tick } from "../domain/protocol/Tick.ts"
 import { type Transition, transition } from "../domain/protocol/Transition.ts"
+import { isSameSight, sightOf } from "../domain/replication/Sight.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
 import { ClusterChannels } from "../services/ClusterChannels.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
@@ -22,6 +24,7 @@ import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import { type CloseCause, type ConnectionId, Transport, type TransportEvent } from "../services/Transport.ts"
 import { CommitObserver } from "./driver/CommitObserver.ts"
+import { DataPlaneHook } from "./driver/DataPlaneHook.ts"
 import * as IgnoredInput from "./driver/IgnoredInput.ts"
 import * as Interpreter from "./driver/Interpreter.ts"
 
@@ -89,6 +92,8 @@ export const layer = (
       const transport = yield* Transport
       const detector = yield* FailureDetector
       const observe = yield* CommitObserver
+      const data = yield* DataPlaneHook
+      const { clusterEvents } = yield* ClusterChannels
       const { node } = options
       let state: ClusterState = initial(
         {
@@ -97,30 +102,39 @@ export const layer = (
           policy: yield* SplitBrainPolicy,
           topology: yield* MonitoringTopology,
           planner: (yield* AssignmentPlanner).plan,
+          carriesData: data !== undefined,
           incarnation: yield* freshIncarnation,
           nowMs: monotonicMs(clock)
         },
         formatAddress(node.advertiseHost, node.clusterPort)
       )
-      const outbox = yield* Queue.bounded<ReadonlyArray<ClusterCommand>>(maxWaitingCommits)
+      const outbox = yield* Queue.bounded<ReadonlyArray<Interpreter.Outgoing>>(maxWaitingCommits)
       const stopped = yield* Deferred.make<StopReason>()
 
+      // Commits whose commands have not all been executed.
+      let unexecuted = 0
       const commit = <A>(change: Transition<A>): Effect.Effect<A> =>
         Effect.uninterruptible(
           Effect.suspend(() => {
             const before = state
-            const [next, answer, commands] = change(before, monotonicMs(clock))
+            const [next, answer, decided] = change(before, monotonicMs(clock))
             state = next
-            observe?.(before, next, commands.length)
+            observe?.(before, next, decided.length)
+            const isSeen = data === undefined || isSameSight(before, next)
+            const commands: ReadonlyArray<Interpreter.Outgoing> = isSeen
+              ? decided
+              : [{ _tag: "Seen", sight: sightOf(next) }, ...decided]
+            if (commands.length === 0) return Effect.succeed(answer)
+            unexecuted++
             // In the same turn: a fiber may be made to wait between any two steps, and the next commit comes first.
-            return commands.length === 0 || Queue.offerUnsafe(outbox, commands)
+            return Queue.offerUnsafe(outbox, commands)
               ? Effect.succeed(answer)
               : Effect.as(Queue.offer(outbox, commands), answer)
           })
         )
 
       const ignore = IgnoredInput.make()
-      const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore })
+      const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore, data })
       // Where accepted connections came from, to name a peer that misbehaves; as many as are open.
       const remotes = new Map<ConnectionId, string>()
       const remoteOf = (connection: ConnectionId): string => remotes.get(connection) ?? "a dialled node"
@@ -161,16 +175,31 @@ export const layer = (
           ),
           Effect.forkScoped
         )
-      yield* Queue.take(outbox).pipe(
-        Effect.flatMap((commands) => Effect.forEach(commands, execute, { discard: true })),
-        Effect.forever,
-        forkVital
-      )
-      yield* transport.receive.pipe(
-        Effect.flatMap((events) => Effect.forEach(events, receive, { discard: true })),
-        Effect.forever,
-        forkVital
-      )
+      if (data !== undefined) {
+        const publish = (change: ClusterChange) => Effect.asVoid(PubSub.publish(clusterEvents, change))
+        yield* forkVital(yield* data.run({ state, commit, ignore, publish }))
+      }
+      const executeAll = Effect.fnUntraced(function* (commits: ReadonlyArray<ReadonlyArray<Interpreter.Outgoing>>) {
+        for (const commands of commits) {
+          for (const command of commands) yield* execute(command)
+          unexecuted--
+        }
+      })
+      yield* Queue.takeAll(outbox).pipe(Effect.flatMap(executeAll), Effect.forever, forkVital)
+      // What is forwarded to the data plane changes nothing here. It must not overtake what this node has just learned.
+      const isHandedOver = (event: TransportEvent): boolean => {
+        if (data === undefined || unexecuted > 0) return false
+        if (event._tag !== "Received" || event.message.type !== "OP_FORWARD") return false
+        const from = Inbound.forwarder(state, event.connection, event.message)
+        if (from === undefined) return false
+        data.delivered(from, event.message)
+        return true
+      }
+      const receiveAll = Effect.fnUntraced(function* (events: ReadonlyArray<TransportEvent>) {
+        for (const event of events) if (!isHandedOver(event)) yield* receive(event)
+        if (data !== undefined) yield* data.room
+      })
+      yield* transport.receive.pipe(Effect.flatMap(receiveAll), Effect.forever, forkVital)
 
       // The detector is asked on the clock that the protocol will read: without this process's stalls.
       const judge = Effect.suspend(() => {

@@ -9,11 +9,13 @@ import { available, type QuorumPolicy } from "../domain/protocol/Quorum.ts"
 import { defaultTopology, type Topology } from "../domain/protocol/Topology.ts"
 import type { JoinFailed } from "../services/ClusterErrors.ts"
 import type { FailureDetector } from "../services/FailureDetector.ts"
+import type { MapStore } from "../services/MapStore.ts"
 import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import { Transport } from "../services/Transport.ts"
 import type { TransportLimits } from "../services/TransportLimits.ts"
 import * as Cluster from "./Cluster.ts"
+import type * as PartitionDataLive from "./PartitionDataLive.ts"
 import { PhiAccrualFailureDetector } from "./PhiAccrualFailureDetector.ts"
 import type { TransportBindError } from "./transport/TransportBindError.ts"
 import * as TransportTcp from "./TransportTcp.ts"
@@ -27,12 +29,19 @@ export interface NodeClusterOptions extends Cluster.ClusterOptions {
   readonly topology?: Topology
 }
 
+export interface NodeDataOptions<E> extends NodeClusterOptions, PartitionDataLive.Options {
+  /** Where the node keeps the data of its partitions. With it the node offers maps. */
+  readonly store: Layer.Layer<MapStore, E>
+}
+
 // With port 0 the system chooses one, and that is what others are told.
-const withBoundPort = (options: NodeClusterOptions) =>
+const withBoundPort = <Options extends NodeClusterOptions>(
+  options: Options
+): Effect.Effect<Options, never, Transport> =>
   Effect.map(Transport, (transport) => {
     const bound = parseAddress(transport.localAddress)
     const clusterPort = Result.isSuccess(bound) ? bound.success.port : options.node.clusterPort
-    return Cluster.layer({ ...options, node: { ...options.node, clusterPort } })
+    return { ...options, node: { ...options.node, clusterPort } }
   })
 
 // Before anything is opened: a port that makes no sense is a setting to mend, not a failure to listen.
@@ -42,21 +51,29 @@ const validated = (options: NodeClusterOptions): Effect.Effect<unknown, InvalidC
     Effect.fromResult(NodeConfig.validate(options.node))
   ])
 
+// All but the node itself.
 const parts = (options: NodeClusterOptions) =>
-  Layer.unwrap(withBoundPort(options)).pipe(
-    Layer.provideMerge(
-      TransportTcp.layer({ host: options.node.host, port: options.node.clusterPort, ...options.limits })
-    ),
+  TransportTcp.layer({ host: options.node.host, port: options.node.clusterPort, ...options.limits }).pipe(
     Layer.provideMerge(PhiAccrualFailureDetector.layerFor(options.config)),
-    Layer.provide(AssignmentPlanner.layerMinimalMovement),
-    Layer.provide(Layer.succeed(SplitBrainPolicy, options.policy ?? available)),
-    Layer.provide(Layer.succeed(MonitoringTopology, options.topology ?? defaultTopology))
+    Layer.provideMerge(AssignmentPlanner.layerMinimalMovement),
+    Layer.provideMerge(Layer.succeed(SplitBrainPolicy, options.policy ?? available)),
+    Layer.provideMerge(Layer.succeed(MonitoringTopology, options.topology ?? defaultTopology))
   )
 
-/** The node with every part as it ships. */
-export const layer = (
-  options: NodeClusterOptions
-): Layer.Layer<
-  Cluster.ClusterServices | Transport | FailureDetector,
-  InvalidConfig | JoinFailed | TransportBindError
-> => Layer.unwrap(Effect.as(validated(options), parts(options)))
+type NodeServices = Cluster.ClusterServices | Transport | FailureDetector
+type NodeError = InvalidConfig | JoinFailed | TransportBindError
+
+/** The node with every part as it ships; with a `store` it keeps data, and offers maps. */
+export function layer<E>(options: NodeDataOptions<E>): Layer.Layer<NodeServices | Cluster.DataServices, NodeError | E>
+export function layer(
+  options: NodeClusterOptions & { readonly store?: undefined }
+): Layer.Layer<NodeServices, NodeError>
+export function layer<E>(
+  options: NodeDataOptions<E> | (NodeClusterOptions & { readonly store?: undefined })
+): Layer.Layer<NodeServices, NodeError | E> {
+  const node =
+    options.store === undefined
+      ? Layer.unwrap(Effect.map(withBoundPort(options), Cluster.layer))
+      : Layer.unwrap(Effect.map(withBoundPort(options), Cluster.layerWithData)).pipe(Layer.provide(options.store))
+  return Layer.unwrap(Effect.as(validated(options), node.pipe(Layer.provideMerge(parts(options)))))
+}

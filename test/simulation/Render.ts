@@ -91,6 +91,11 @@ const change = (published: ClusterChange): string => {
       return `PartitionLost ${published.partitionId}, last owned by ${published.lastOwner}`
     case "LocalNodeExpelled":
       return `LocalNodeExpelled: ${published.cause}`
+    // The data plane's, which no transition publishes.
+    case "MigrationProgress":
+    case "StrayHandedOver":
+    case "StraySetAside":
+      return `${published._tag} ${published.partitionId}`
   }
 }
 

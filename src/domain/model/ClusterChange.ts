@@ -15,6 +15,23 @@ export const ClusterChange = Schema.Union([
   Schema.TaggedStruct("MasterChanged", { masterId: Schema.OptionFromOptionalKey(NodeId), term: U64 }),
   /** No replica of this partition survived: its data is gone. */
   Schema.TaggedStruct("PartitionLost", { partitionId: U32, lastOwner: NodeId }),
+  /**
+   * A copy that leaves this node: it has begun, has sent everything (`ready`), or is over. `elapsedMs` since its
+   * start; `bytes` of records.
+   */
+  Schema.TaggedStruct("MigrationProgress", {
+    partitionId: U32,
+    source: NodeId,
+    destination: NodeId,
+    phase: Schema.Literals(["started", "ready", "finished", "abandoned"]),
+    chunks: U64,
+    bytes: U64,
+    elapsedMs: U64
+  }),
+  /** Data of a partition that this node does not hold by the table has been handed over to its owner, and dropped. */
+  Schema.TaggedStruct("StrayHandedOver", { partitionId: U32 }),
+  /** Data that was out of touch for longer than deletions are remembered is kept here, and not merged. */
+  Schema.TaggedStruct("StraySetAside", { partitionId: U32 }),
   /** This process was put out of the view, or its view was lost: it holds no partition until it has rejoined. */
   Schema.TaggedStruct("LocalNodeExpelled", { cause: Text })
 ])

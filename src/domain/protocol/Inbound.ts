@@ -19,7 +19,7 @@ import * as Leaving from "./Leaving.ts"
 import * as Merge from "./Merge.ts"
 import * as Mesh from "./Mesh.ts"
 import * as Migrating from "./Migrating.ts"
-import { isActing } from "./ClusterState.ts"
+import { type ClusterState, isActing } from "./ClusterState.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { peerOf, setPeer } from "./Peers.ts"
 import * as Suspicion from "./Suspicion.ts"
@@ -187,6 +187,21 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
       step.run({ _tag: "Deliver", from, message })
       return "handled"
   }
+}
+
+/**
+ * The member that forwards an operation, if `receive` would do nothing but deliver it: thousands of them come between
+ * two messages that change something.
+ */
+export const forwarder = (
+  state: ClusterState,
+  id: ConnectionId,
+  message: ClusterMessageOf<"OP_FORWARD">
+): NodeId | undefined => {
+  const connection = state.mesh.connections.get(id)
+  const isKnown = connection?.isNamed === true && connection.nodeId === message.sourceNodeId
+  if (!isKnown || state.phase._tag !== "Joined") return undefined
+  return memberOf(state.phase.view, message.sourceNodeId) === undefined ? undefined : message.sourceNodeId
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Timestamp } from "../data/Timestamp.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { ConnectionId } from "../protocol/MeshState.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
-import type { AckLevel, Content, DataMessage, Delta, RefusalReason, Work } from "./DataMessage.ts"
+import type { AckLevel, Content, DataMessage, Delta, RefusalReason, ScanCursor, Work } from "./DataMessage.ts"
 import type { Sight } from "./Sight.ts"
 
 export type StoreRequest =
@@ -22,6 +22,14 @@ export type StoreRequest =
   /** The next chunk of a reading; the first use of a `reader` opens it. */
   | { readonly _tag: "Read"; readonly reader: number; readonly maxBytes: number }
   | { readonly _tag: "CloseRead"; readonly reader: number }
+  /** The next page of a map's records that are no tombstones; as `Read`. */
+  | {
+      readonly _tag: "Scan"
+      readonly reader: number
+      readonly mapName: string
+      readonly mapType: KeyName["mapType"]
+      readonly maxBytes: number
+    }
   | { readonly _tag: "Size" }
   | { readonly _tag: "Drop"; readonly ifVersion: number }
   | { readonly _tag: "Digests"; readonly nodes: ReadonlyArray<number> }
@@ -37,6 +45,8 @@ export type StoreResult =
   | { readonly _tag: "Got"; readonly deltas: ReadonlyArray<Delta> }
   | { readonly _tag: "Chunk"; readonly chunk: Content["chunks"][number] }
   | { readonly _tag: "End" }
+  /** The end of a scan closes it. */
+  | { readonly _tag: "Page"; readonly deltas: ReadonlyArray<Delta>; readonly isEnd: boolean }
   | { readonly _tag: "Size"; readonly records: number; readonly version: number }
   | { readonly _tag: "Dropped"; readonly dropped: boolean }
   | { readonly _tag: "Digests"; readonly digests: ReadonlyArray<RecordDigest> }
@@ -49,6 +59,8 @@ export type StoreResult =
 export type Outcome =
   | { readonly _tag: "Done"; readonly deltas: ReadonlyArray<Delta> }
   | { readonly _tag: "Value"; readonly deltas: ReadonlyArray<Delta> }
+  /** Without a cursor it is the last. */
+  | { readonly _tag: "Page"; readonly deltas: ReadonlyArray<Delta>; readonly cursor: ScanCursor | undefined }
   /** Nothing has happened, and whoever was asked would not do it within the time. */
   | { readonly _tag: "Refused"; readonly reason: RefusalReason; readonly detail: string; readonly copies: number }
   /** No owner could be asked within the time. Nothing has happened. */

@@ -24,14 +24,31 @@ export type Content = typeof Content.Type
 export const AckLevel = Schema.Literals(["owner", "backups"])
 export type AckLevel = typeof AckLevel.Type
 
+/** A scan that goes on: the process that keeps it, and its number there. */
+const ScanCursor = Schema.Struct({ process: Incarnation, reader: U64 })
+export type ScanCursor = typeof ScanCursor.Type
+
 /** What the owner of a partition is asked for. */
 export const Work = Schema.Union([
   Schema.Struct({ type: Schema.Literal("write"), operations: Schema.Array(MapOperation) }),
   /** A write that another owner has stamped and could not acknowledge: the same entries, so that it counts once. */
   Schema.Struct({ type: Schema.Literal("stamped"), deltas: Schema.Array(Delta) }),
-  Schema.Struct({ type: Schema.Literal("get"), key: KeyName })
+  Schema.Struct({ type: Schema.Literal("get"), key: KeyName }),
+  /** A page of all records of a map that are no tombstones, about so many bytes of them. */
+  Schema.Struct({
+    type: Schema.Literal("scan"),
+    mapName: Text,
+    mapType: MapType,
+    maxBytes: U32,
+    /** Of the page before; without it a scan begins. */
+    cursor: Schema.optionalKey(ScanCursor)
+  })
 ])
 export type Work = typeof Work.Type
+export type WorkOf<Type extends Work["type"]> = Extract<Work, { readonly type: Type }>
+
+/** Work that changes nothing may be asked for again, except for a page that is gone once it is read. */
+export const isRead = (work: Work): boolean => work.type === "get" || work.type === "scan"
 
 /** Why an owner, or who was taken for it, has not done what it was asked for. Nothing has happened. */
 export const RefusalReason = Schema.Literals([
@@ -46,7 +63,9 @@ export const RefusalReason = Schema.Literals([
   "invalid",
   /** The owner's store is out of order, or full. */
   "storeFailed",
-  "storeFull"
+  "storeFull",
+  /** The scan is not open here: it has to begin anew. */
+  "scanLost"
 ])
 export type RefusalReason = typeof RefusalReason.Type
 
@@ -54,6 +73,12 @@ export const Reply = Schema.Union([
   /** The stamped entries; none if there was nothing to change. */
   Schema.Struct({ type: Schema.Literal("done"), deltas: Schema.Array(Delta) }),
   Schema.Struct({ type: Schema.Literal("value"), deltas: Schema.Array(Delta) }),
+  /** Without a cursor it is the last. */
+  Schema.Struct({
+    type: Schema.Literal("page"),
+    deltas: Schema.Array(Delta),
+    cursor: Schema.optionalKey(ScanCursor)
+  }),
   /** `copies`: replicas that the row lists, of `notEnoughReplicas`. */
   Schema.Struct({
     type: Schema.Literal("refused"),

@@ -16,6 +16,7 @@ import * as Owner from "./Owner.ts"
 import * as Recovering from "./Recovering.ts"
 import * as Repair from "./Repair.ts"
 import * as Replica from "./Replica.ts"
+import * as Scans from "./Scans.ts"
 import { isListed, isRelated, memberIncarnation, type Sight } from "./Sight.ts"
 import * as Strays from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
@@ -230,6 +231,8 @@ const stored = (step: DataStep, token: number, result: StoreResult): void => {
       return Owner.written(step, awaited, result)
     case "Get":
       return Owner.got(step, awaited, result)
+    case "Scan":
+      return Owner.scanned(step, awaited, result)
     case "Replicate":
       return Replica.stored(step, awaited, result)
     case "Part":
@@ -258,6 +261,7 @@ const tick = (step: DataStep): void => {
   }
   if (step.nowMs >= step.state.nextResendAtMs) {
     step.state.nextResendAtMs = step.nowMs + settings.resendMs
+    Scans.tick(step)
     if (step.state.recovering.size > 0) {
       Recovering.declare(step)
       Recovering.judge(step)

@@ -16,6 +16,12 @@ export interface DataSettings {
   readonly maxDeltaBytes: number
   /** Bytes per second that a node sends in copies. Default 64 MiB. */
   readonly copyBytesPerSecond: number
+  /** Requests that the store has not answered; further ones of clients are refused as overloaded. Default 32,768. */
+  readonly maxStoreRequests: number
+  /** Scans of maps that are open at a node; further ones are refused as overloaded. Default 256. */
+  readonly maxScans: number
+  /** A scan that nobody goes on with is closed after this. Default 10,000. */
+  readonly scanIdleMs: number
   /** How often a request that was refused for now is tried again. Default 30. */
   readonly retryMs: number
   /** How often what was not answered is sent again: replicate, ready, offers, declarations. Default 500. */
@@ -43,6 +49,9 @@ export const defaultDataSettings: DataSettings = {
   maxCopyBytes: 8 * 2 ** 20,
   maxDeltaBytes: 4 * 2 ** 20,
   copyBytesPerSecond: 64 * 2 ** 20,
+  maxStoreRequests: 32_768,
+  maxScans: 256,
+  scanIdleMs: 10_000,
   retryMs: 30,
   resendMs: 500,
   copyStallMs: 10_000,

@@ -178,6 +178,7 @@ export type Awaited =
       readonly stamped: ReadonlyArray<Delta> | undefined
     }
   | { readonly _tag: "Get"; readonly replyTo: ReplyTo }
+  | { readonly _tag: "Scan"; readonly reader: number; readonly replyTo: ReplyTo }
   | {
       readonly _tag: "Replicate"
       readonly partitionId: number
@@ -235,6 +236,14 @@ export interface WantedKey {
   readonly key: string
 }
 
+/** A scan that is open here. */
+export interface OpenScan {
+  readonly partitionId: number
+  usedAtMs: number
+  /** The store is reading a page. */
+  isBusy: boolean
+}
+
 export interface DataState {
   readonly settings: DataSettings
   sight: Sight
@@ -248,6 +257,8 @@ export interface DataState {
   readonly partitions: Map<number, PartitionData>
   readonly requests: Map<number, OriginRequest>
   readonly awaited: Map<number, Awaited>
+  /** By reader; at most `maxScans`. */
+  readonly scans: Map<number, OpenScan>
   pendingBytes: number
   copyBytes: number
   /** Bytes that may be sent in copies now. */
@@ -272,6 +283,7 @@ export const initialData = (settings: DataSettings, sight: Sight, nowMs: number)
   partitions: new Map(),
   requests: new Map(),
   awaited: new Map(),
+  scans: new Map(),
   pendingBytes: 0,
   copyBytes: 0,
   copyBudget: { bytes: settings.copyBytesPerSecond, atMs: nowMs },

@@ -7,14 +7,18 @@
  */
 import { rowOf } from "./Authority.ts"
 import type { DataEvent } from "./DataCommand.ts"
-import type { RefusalReason, Reply } from "./DataMessage.ts"
+import { isRead, type RefusalReason, type Reply } from "./DataMessage.ts"
 import type { OriginRequest } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Owner from "./Owner.ts"
 
 /** Refusals that another attempt cannot change. */
 const isFinal = (reason: RefusalReason): boolean =>
-  reason === "invalid" || reason === "notEnoughReplicas" || reason === "storeFailed" || reason === "storeFull"
+  reason === "invalid" ||
+  reason === "scanLost" ||
+  reason === "notEnoughReplicas" ||
+  reason === "storeFailed" ||
+  reason === "storeFull"
 
 export const ask = (step: DataStep, event: Extract<DataEvent, { readonly _tag: "Asked" }>): void => {
   const { ack, id, minCopies, partitionId, timeoutMs, work } = event
@@ -75,6 +79,8 @@ export const replied = (step: DataStep, from: string, id: number, reply: Reply):
       return finish(step, request, { _tag: "Done", deltas: reply.deltas })
     case "value":
       return finish(step, request, { _tag: "Value", deltas: reply.deltas })
+    case "page":
+      return finish(step, request, { _tag: "Page", deltas: reply.deltas, cursor: reply.cursor })
     case "unknown":
       return finish(step, request, { _tag: "Unknown", detail: "not all replicas have confirmed it in time" })
     case "stale":
@@ -94,7 +100,7 @@ export const replied = (step: DataStep, from: string, id: number, reply: Reply):
 }
 
 const expire = (step: DataStep, request: OriginRequest): void => {
-  if (request.work.type !== "get" && (request.sent !== undefined || request.stamped !== undefined)) {
+  if (!isRead(request.work) && (request.sent !== undefined || request.stamped !== undefined)) {
     return finish(step, request, { _tag: "Unknown", detail: "no answer in time" })
   }
   const { refusal } = request
@@ -102,13 +108,20 @@ const expire = (step: DataStep, request: OriginRequest): void => {
   finish(step, request, { _tag: "Unavailable", detail: "the owner of the partition cannot be reached" })
 }
 
+// A page that was read and got lost cannot be read again.
+const isPageOfScan = ({ work }: OriginRequest): boolean => work.type === "scan" && work.cursor !== undefined
+
+const loseScan = (step: DataStep, request: OriginRequest): void =>
+  finish(step, request, { _tag: "Refused", reason: "scanLost", detail: "the connection ended", copies: 0 })
+
 /** Requests whose connection has ended: reads are asked again, the fate of writes is unknown. */
 export const linksChanged = (step: DataStep): void => {
   for (const request of step.state.requests.values()) {
     const { sent } = request
     if (sent?.connection === undefined) continue
     if (step.sight.links.get(sent.nodeId)?.includes(sent.connection) === true) continue
-    if (request.work.type === "get") {
+    if (isPageOfScan(request)) loseScan(step, request)
+    else if (isRead(request.work)) {
       request.sent = undefined
       request.retryAtMs = step.nowMs
     } else finish(step, request, { _tag: "Unknown", detail: `the connection to ${sent.nodeId} ended` })
@@ -124,7 +137,8 @@ export const tableChanged = (step: DataStep): void => {
 export const expelled = (step: DataStep): void => {
   for (const request of step.state.requests.values()) {
     if (request.sent === undefined || request.sent.nodeId === step.selfId) continue
-    if (request.work.type === "get") request.sent = undefined
+    if (isPageOfScan(request)) loseScan(step, request)
+    else if (isRead(request.work)) request.sent = undefined
     else finish(step, request, { _tag: "Unknown", detail: "this node has lost its place in the cluster" })
   }
 }

@@ -6,13 +6,22 @@
 import type { Epoch } from "../data/Epoch.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import { acts, ackSet, isOwner, isRecovering, isSuspended, rowOf, suspend } from "./Authority.ts"
-import { bytesOf, type Content, type DataBodyOf, type RefusalReason, type Reply, type Stamp } from "./DataMessage.ts"
+import {
+  bytesOf,
+  type Content,
+  type DataBodyOf,
+  isRead,
+  type RefusalReason,
+  type Reply,
+  type Stamp
+} from "./DataMessage.ts"
 import type { Awaited, PartitionData, PendingWrite, Purpose, ReplyTo } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import * as CopyOut from "./CopyOut.ts"
 import * as Origin from "./Origin.ts"
 import * as Recovering from "./Recovering.ts"
+import * as Scans from "./Scans.ts"
 import * as Strays from "./Strays.ts"
 
 /** What was handed over and cannot be confirmed in this time is handed over again. */
@@ -35,6 +44,7 @@ const refuse = (step: DataStep, replyTo: ReplyTo, reason: RefusalReason, detail 
 const obstacle = (step: DataStep, partition: PartitionData, isWrite: boolean): RefusalReason | undefined => {
   if (!acts(step, partition)) return "notOwner"
   if (isRecovering(step, partition.id)) return "recovering"
+  if (step.state.awaited.size >= step.state.settings.maxStoreRequests) return "overloaded"
   if (!isWrite) return undefined
   const { maxDeltaBytes, maxPendingBytes, maxPendingWrites } = step.state.settings
   const isFull =
@@ -48,12 +58,13 @@ const obstacle = (step: DataStep, partition: PartitionData, isWrite: boolean): R
 export const request = (step: DataStep, replyTo: ReplyTo, body: DataBodyOf<"request">): void => {
   const { ack, minCopies, partitionId, ttlMs, work } = body
   const partition = step.partition(partitionId)
-  const reason = obstacle(step, partition, work.type !== "get")
+  const reason = obstacle(step, partition, !isRead(work))
   if (reason !== undefined) return refuse(step, replyTo, reason)
   if (work.type === "get") {
     step.store(partitionId, { _tag: "Get", key: work.key }, { _tag: "Get", replyTo })
     return
   }
+  if (work.type === "scan") return Scans.page(step, replyTo, body, work, answer)
   const copies = 1 + (rowOf(step, partitionId)?.backups.length ?? 0)
   if (ack === "backups" && copies < minCopies) {
     return refuse(step, replyTo, "notEnoughReplicas", `${copies} of ${minCopies} replicas are listed`, copies)
@@ -75,6 +86,10 @@ export const got = (step: DataStep, { replyTo }: Extract<Awaited, { readonly _ta
   if (result._tag === "Got") answer(step, replyTo, { type: "value", deltas: result.deltas })
   else refuse(step, replyTo, "storeFailed", result._tag === "Failed" ? result.detail : "")
 }
+
+/** The store has read a page of a map. */
+export const scanned = (step: DataStep, awaited: Extract<Awaited, { readonly _tag: "Scan" }>, result: StoreResult) =>
+  Scans.read(step, awaited, result, answer)
 
 /** The store has carried out a write. */
 export const written = (

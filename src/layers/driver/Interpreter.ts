@@ -9,7 +9,9 @@ import { type Transition, transition } from "../../domain/protocol/Transition.ts
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { ClusterChannels } from "../../services/ClusterChannels.ts"
 import { FailureDetector } from "../../services/FailureDetector.ts"
+import type { Sight } from "../../domain/replication/Sight.ts"
 import { Transport } from "../../services/Transport.ts"
+import type { DataPlaneHook } from "./DataPlaneHook.ts"
 import * as IgnoredInput from "./IgnoredInput.ts"
 
 export interface Cell {
@@ -17,7 +19,12 @@ export interface Cell {
   readonly commit: <A>(transition: Transition<A>) => Effect.Effect<A>
   readonly stopped: Deferred.Deferred<StopReason>
   readonly ignore: (ignored: IgnoredInput.Ignored) => Effect.Effect<void>
+  /** Of a node that keeps data. */
+  readonly data: DataPlaneHook | undefined
 }
+
+/** What comes out of a commit, in its order: before its commands, that the node sees its cluster differently. */
+export type Outgoing = ClusterCommand | { readonly _tag: "Seen"; readonly sight: Sight }
 
 /** The view of a joined node, or the empty one. */
 export const viewOf = ({ phase }: ClusterState): MembersView =>
@@ -44,6 +51,8 @@ const log = (level: "debug" | "info" | "warn", text: string): Effect.Effect<void
   }
 }
 
+const isForData = ({ type }: ClusterMessage): boolean => type === "OP_FORWARD" || type.startsWith("MIGRATE_")
+
 /** An interpreter of one node's commands. Commands are executed in order; none waits for the network. */
 export const make = Effect.fnUntraced(function* (cell: Cell) {
   const transport = yield* Transport
@@ -67,8 +76,10 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
       )
   })
 
-  return Effect.fnUntraced(function* (command: ClusterCommand) {
+  return Effect.fnUntraced(function* (command: Outgoing) {
     switch (command._tag) {
+      case "Seen":
+        return cell.data?.seen(command.sight)
       case "Send": {
         const wallMs = yield* Clock.currentTimeMillis
         const { message } = command
@@ -94,6 +105,10 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
         if (isSettled(cell.read())) yield* SubscriptionRef.set(channels.membershipChanges, viewOf(cell.read()))
         return yield* PubSub.publishAll(channels.clusterEvents, command.changes).pipe(Effect.asVoid)
       case "Deliver":
+        if (cell.data !== undefined && isForData(command.message)) {
+          cell.data.delivered(command.from, command.message)
+          return yield* cell.data.room
+        }
         return yield* Queue.offer(channels.inboundMessages, {
           senderNodeId: command.from,
           message: command.message

@@ -217,6 +217,9 @@ export class VirtualStore {
         return { _tag: "Got", deltas: this.deltasOf(partition, [request.key], KeyRecords.live) }
       case "Read":
         return this.read(partitionId, request.reader, request.maxBytes)
+      // No simulated client scans.
+      case "Scan":
+        return { _tag: "Page", deltas: [], isEnd: true }
       case "CloseRead":
         this.readings.delete(request.reader)
         return { _tag: "Done" }
