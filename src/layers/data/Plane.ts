@@ -226,7 +226,6 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
       const now = nowMs()
       const wallMs = clock.currentTimeMillisUnsafe()
       for (const event of taken) {
-        if (event._tag === "Seen") senders.keep(new Set([...event.sight.links.values()].flat()))
         for (const command of DataPlane.handle(current, event, now, wallMs)) execute(command)
       }
       senders.flush()

@@ -2,7 +2,7 @@
  * What the data plane sends, by connection: bulk data, which waits for room in the connection's outbox so that a slow
  * peer bounds what is kept for it, and which heartbeats overtake.
  */
-import { Effect, FiberSet, Latch, MutableList } from "effect"
+import { Effect, FiberSet, MutableList } from "effect"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { Transport } from "../../services/Transport.ts"
@@ -24,10 +24,8 @@ interface Parcel {
 interface Sender {
   readonly connection: ConnectionId
   readonly parcels: MutableList.MutableList<Parcel>
-  readonly filled: Latch.Latch
   bytes: number
-  /** The connection has ended. */
-  isOver: boolean
+  isRunning: boolean
 }
 
 export interface Senders {
@@ -36,8 +34,6 @@ export interface Senders {
   readonly isFull: (connection: ConnectionId) => boolean
   /** Lets go out what has been sent. */
   readonly flush: () => void
-  /** Only these connections are left. */
-  readonly keep: (connections: ReadonlySet<ConnectionId>) => void
 }
 
 export const make = Effect.fnUntraced(function* (transport: Transport["Service"]) {
@@ -45,13 +41,10 @@ export const make = Effect.fnUntraced(function* (transport: Transport["Service"]
   const senders = new Map<ConnectionId, Sender>()
   const touched = new Set<Sender>()
 
+  // Runs until nothing waits. When the connection has ended there is always room, and nothing is sent.
   const run = Effect.fnUntraced(function* (sender: Sender) {
-    const { connection, filled, parcels } = sender
-    while (!sender.isOver) {
-      if (parcels.length === 0) {
-        filled.closeUnsafe()
-        yield* filled.await
-      }
+    const { connection, parcels } = sender
+    while (parcels.length > 0) {
       yield* transport.awaitRoom(connection)
       let bytes = 0
       for (let count = 0; count < burstMessages && bytes < burstBytes; count++) {
@@ -68,20 +61,14 @@ export const make = Effect.fnUntraced(function* (transport: Transport["Service"]
           )
       }
     }
+    senders.delete(connection)
   })
 
   const senderOf = (connection: ConnectionId): Sender => {
     const known = senders.get(connection)
     if (known !== undefined) return known
-    const made = {
-      connection,
-      parcels: MutableList.make<Parcel>(),
-      filled: Latch.makeUnsafe(false),
-      bytes: 0,
-      isOver: false
-    }
+    const made = { connection, parcels: MutableList.make<Parcel>(), bytes: 0, isRunning: false }
     senders.set(connection, made)
-    fork(run(made))
     return made
   }
 
@@ -90,21 +77,15 @@ export const make = Effect.fnUntraced(function* (transport: Transport["Service"]
       const sender = senderOf(connection)
       MutableList.append(sender.parcels, { message, bytes })
       sender.bytes += bytes
-      touched.add(sender)
+      if (!sender.isRunning) touched.add(sender)
     },
     isFull: (connection) => (senders.get(connection)?.bytes ?? 0) >= maxSendingBytes,
     flush: () => {
-      for (const { filled } of touched) filled.openUnsafe()
-      touched.clear()
-    },
-    keep: (connections) => {
-      for (const [connection, sender] of senders) {
-        if (connections.has(connection)) continue
-        sender.isOver = true
-        MutableList.clear(sender.parcels)
-        sender.filled.openUnsafe()
-        senders.delete(connection)
+      for (const sender of touched) {
+        sender.isRunning = true
+        fork(run(sender))
       }
+      touched.clear()
     }
   } satisfies Senders
 })
