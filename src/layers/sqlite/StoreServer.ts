@@ -63,10 +63,15 @@ const run = (port: MessagePort, database: DatabaseSync, partitions: Partitions):
     } else clean()
   })
 
-  /** Removes rows of dropped partitions while nothing else is asked for. */
+  /** Removes rows of dropped partitions, some in each turn of the event loop. */
+  let isCleaning = false
   const clean = (): void => {
-    if (isClosing || !cleanSome(database, partitions)) return
-    setImmediate(clean)
+    if (isCleaning) return
+    isCleaning = true
+    setImmediate(() => {
+      isCleaning = false
+      if (!isClosing && cleanSome(database, partitions)) clean()
+    })
   }
   clean()
 }
