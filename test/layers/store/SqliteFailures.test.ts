@@ -145,25 +145,28 @@ describe("A store", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("fails what would wait beyond its bound, at once, and nothing else", () =>
-    Effect.gen(function* () {
-      const store = yield* PartitionStoreSqlite.make({ path: freshPath() })
-      const size = 512 * 1024
-      const count = maxWaitingBytes / size + 20
-      const outcomes = yield* Effect.all(
-        Array.from({ length: count }, (_, i) =>
-          put(store, 1, `k${i}`, size).pipe(
-            Effect.as("stored"),
-            Effect.catchTag("StoreFailed", ({ reason }) => Effect.succeed<string>(reason))
-          )
-        ),
-        { concurrency: "unbounded" }
-      )
-      const overloaded = outcomes.filter((outcome) => outcome === "overloaded").length
-      assert.isAbove(overloaded, 0)
-      assert.strictEqual(outcomes.filter((outcome) => outcome === "stored").length, count - overloaded)
-      assert.strictEqual((yield* store.size(1)).records, count - overloaded)
-    }).pipe(Effect.scoped)
+  it.live(
+    "fails what would wait beyond its bound, at once, and nothing else",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* PartitionStoreSqlite.make({ path: freshPath() })
+        const size = 512 * 1024
+        const count = maxWaitingBytes / size + 20
+        const outcomes = yield* Effect.all(
+          Array.from({ length: count }, (_, i) =>
+            put(store, 1, `k${i}`, size).pipe(
+              Effect.as("stored"),
+              Effect.catchTag("StoreFailed", ({ reason }) => Effect.succeed<string>(reason))
+            )
+          ),
+          { concurrency: "unbounded" }
+        )
+        const overloaded = outcomes.filter((outcome) => outcome === "overloaded").length
+        assert.isAbove(overloaded, 0)
+        assert.strictEqual(outcomes.filter((outcome) => outcome === "stored").length, count - overloaded)
+        assert.strictEqual((yield* store.size(1)).records, count - overloaded)
+      }).pipe(Effect.scoped),
+    60_000
   )
 
   it.live("that is closed answers so", () =>
