@@ -70,6 +70,18 @@ const counterexamples: ReadonlyArray<Row> = [
   ["a probe answers every probe", protocol("Merge"), "is probed at once, at most once in a heartbeat interval"]
 ]
 
+/** Rules of membership whose breach neither the simulator nor walks show: each has a spec of its own. */
+const leaving = protocol("Leaving")
+const suspicion = protocol("Suspicion")
+const mastership = protocol("Mastership")
+const rules: ReadonlyArray<Row> = [
+  ["11: an unsettled leave is superseded", leaving, "is superseded with the leaver back in"],
+  ["11: also the master's own", leaving, "of the master itself is superseded with it back in"],
+  ["13: a link has two ends", suspicion, "a link is bad by the word of either end"],
+  ["13: reports grow old", suspicion, "what a member said of others counts for 3.5 intervals"],
+  ["18: the term of a claim", mastership, "a claim is for a term above all that voters have promised"]
+]
+
 const reference = protocol("ReferenceFaults")
 const tcp = "layers/TransportTcp.test.ts"
 const faults: ReadonlyArray<Row> = [
@@ -120,6 +132,7 @@ describe.each([
   ["what must never happen", never],
   ["what comes in the end", eventually],
   ["counterexamples to simpler designs", counterexamples],
+  ["rules of membership", rules],
   ["faults of the reference", faults],
   ["incidents", incidents]
 ])("%s", (_, rows) => {

@@ -1,6 +1,7 @@
 /** Going in good order. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { majority } from "../../../src/domain/protocol/Quorum.ts"
 import { founder, heartbeat, joinRequest, masterOf, Transcript } from "./Transcript.ts"
 
 describe("leaving", () => {
@@ -73,5 +74,48 @@ describe("leaving", () => {
       .receive(2, joinRequest("n2"))
     n1.receive(2, heartbeat("n2", n1)).leave().until(4000)
     expect(n1.text()).toContain("stop: left")
+  })
+})
+
+describe("a leave that does not settle", () => {
+  /** The settled master n1 of n1…n4 under `majority`. */
+  const settledMaster = (): Transcript => {
+    const n1 = masterOf("n1", ["n2", "n3", "n4"], { policy: majority })
+    for (let i = 0; i < 2; i++) for (const id of [2, 3, 4]) n1.receive(id, heartbeat(`n${id}`, n1))
+    expect([n1.joined.settled, n1.joined.view.members.length]).toEqual([true, 4])
+    return n1
+  }
+
+  const states = (node: Transcript): ReadonlyArray<string> =>
+    node.joined.view.members.map(({ nodeId, state }) => `${nodeId} ${state}`)
+
+  it("is superseded with the leaver back in, when only with it the rest has a quorum", () => {
+    // n2 and n3 fall silent as n4 leaves: of n1, n2 and n3 the oldest alone is too little, with n4 it is half.
+    const n1 = settledMaster()
+    n1.receive(4, { type: "LEAVE_REQUEST", nodeId: "n4", reason: Option.some("shutdown"), incarnation: 4000 })
+    const proposed = n1.joined.view
+    expect(states(n1)).toEqual(["n1 active", "n2 active", "n3 active"])
+    for (let atMs = 500; n1.joined.view.version === proposed.version && atMs < 5000; atMs += 500) {
+      n1.until(atMs, ["n2", "n3"]).receive(4, heartbeat("n4", n1, { membersViewVersion: proposed.version - 1 }))
+    }
+    expect(states(n1)).toEqual(["n1 active", "n2 suspect", "n3 suspect", "n4 leaving"])
+    n1.receive(4, heartbeat("n4", n1))
+    expect(n1.joined.settled).toBe(true)
+  })
+
+  it("of the master itself is superseded with it back in, and proposed again once that has settled", () => {
+    const n1 = settledMaster().leave()
+    const proposed = n1.joined.view
+    expect(states(n1)).toEqual(["n2 active", "n3 active", "n4 active"])
+    // Nobody acknowledges, though all are heard.
+    for (let atMs = 500; n1.joined.view.version === proposed.version && atMs < 5000; atMs += 500) {
+      n1.until(atMs)
+      for (const id of [2, 3, 4]) n1.receive(id, heartbeat(`n${id}`, n1, { membersViewVersion: proposed.version - 1 }))
+    }
+    expect(states(n1).toSorted()).toEqual(["n1 active", "n2 active", "n3 active", "n4 active"])
+    expect(n1.joined.settled).toBe(false)
+    for (const id of [2, 3, 4]) n1.receive(id, heartbeat(`n${id}`, n1))
+    n1.tick()
+    expect(states(n1)).toEqual(["n2 active", "n3 active", "n4 active"])
   })
 })

@@ -87,6 +87,13 @@ describe("mastership", () => {
     `)
   })
 
+  it("a claim is for a term above all that voters have promised, in which they can vote", () => {
+    // n3 has promised the terms up to 4 to others, whose claims failed.
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { promise: 4, promisedTo: "n1", suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    expect(n2.joined.promise).toEqual({ term: 5, to: "n2" })
+  })
+
   it("one node that does not hear the master claims nothing while others hear it", () => {
     const n2 = memberOf("n2").until(2000, ["n1"])
     for (let now = 3000; now < 20_000; now += 1000) {

@@ -67,6 +67,26 @@ describe("suspicion", () => {
     `)
   })
 
+  it("a member that hears nobody is out although all hear it: a link is bad by the word of either end", () => {
+    const n1 = masterOf("n1", ["n2", "n3", "n4"])
+    const stateOfN2 = () => n1.joined.view.members.find((member) => member.nodeId === "n2")?.state
+    const reports = { n2: ["n1", "n3", "n4"], n3: [], n4: [] }
+    keepHeard(n1, 3000, [], reports)
+    expect(stateOfN2()).toBe("suspect")
+    keepHeard(n1, 20_000, [], reports)
+    expect(n1.text()).toContain("n2 is dead (suspected too long)")
+  })
+
+  it("what a member said of others counts for 3.5 intervals, not until it speaks again", () => {
+    const n1 = masterOf("n1", ["n2", "n3", "n4"])
+    const stateOfN2 = () => n1.joined.view.members.find((member) => member.nodeId === "n2")?.state
+    for (const id of ["n3", "n4"]) n1.receive(Number(id.slice(1)), heartbeat(id, n1, { suspectedNodes: ["n2"] }))
+    n1.until(3000)
+    expect(stateOfN2()).toBe("suspect")
+    n1.until(4000)
+    expect(stateOfN2()).toBe("active")
+  })
+
   it("a suspicion that is interrupted begins anew", () => {
     const n1 = masterOf("n1", ["n2", "n3", "n4"])
     keepHeard(n1, 9000, ["n2"], { n3: ["n2"], n4: ["n2"] })
