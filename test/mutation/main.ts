@@ -18,7 +18,11 @@ const seeds = 120
 /** Rounds of walks, of some 200,000 transitions each. */
 const rounds = 5
 const root = join(import.meta.dirname, "../..")
-const specs = ["test/domain/protocol", "test/domain/detection"]
+// What concerns detectors is caught by their specs, which take long.
+const specsFor = (mutant: Mutant | undefined): ReadonlyArray<string> =>
+  mutant?.file.startsWith("protocol/") === true
+    ? ["test/domain/protocol"]
+    : ["test/domain/protocol", "test/domain/detection"]
 
 const args = process.argv.slice(2)
 const isQuick = args.includes("--quick")
@@ -97,7 +101,7 @@ const bySpecs = async (mutant: Mutant | undefined): Promise<string | undefined> 
     const file = join(folder, "report.json")
     const vitest = join(root, "node_modules/vitest/vitest.mjs")
     const config = join(root, "test/mutation/vitest.config.ts")
-    const args = [vitest, "run", ...specs, "--config", config, "--reporter", "json", "--outputFile", file]
+    const args = [vitest, "run", ...specsFor(mutant), "--config", config, "--reporter", "json", "--outputFile", file]
     const output = await run("specs", args, mutant)
     const report = existsSync(file) ? Option.getOrUndefined(decodeReport(readFileSync(file, "utf8"))) : undefined
     if (report === undefined) return `no report: ${output.trim().split("\n").at(-1)}`

@@ -77,18 +77,18 @@ describe("leaving", () => {
   })
 })
 
+/** The settled master n1 of n1…n4 under `majority`. */
+const settledMaster = (): Transcript => {
+  const n1 = masterOf("n1", ["n2", "n3", "n4"], { policy: majority })
+  for (let i = 0; i < 2; i++) for (const id of [2, 3, 4]) n1.receive(id, heartbeat(`n${id}`, n1))
+  expect([n1.joined.settled, n1.joined.view.members.length]).toEqual([true, 4])
+  return n1
+}
+
+const states = (node: Transcript): ReadonlyArray<string> =>
+  node.joined.view.members.map(({ nodeId, state }) => `${nodeId} ${state}`)
+
 describe("a leave that does not settle", () => {
-  /** The settled master n1 of n1…n4 under `majority`. */
-  const settledMaster = (): Transcript => {
-    const n1 = masterOf("n1", ["n2", "n3", "n4"], { policy: majority })
-    for (let i = 0; i < 2; i++) for (const id of [2, 3, 4]) n1.receive(id, heartbeat(`n${id}`, n1))
-    expect([n1.joined.settled, n1.joined.view.members.length]).toEqual([true, 4])
-    return n1
-  }
-
-  const states = (node: Transcript): ReadonlyArray<string> =>
-    node.joined.view.members.map(({ nodeId, state }) => `${nodeId} ${state}`)
-
   it("is superseded with the leaver back in, when only with it the rest has a quorum", () => {
     // n2 and n3 fall silent as n4 leaves: of n1, n2 and n3 the oldest alone is too little, with n4 it is half.
     const n1 = settledMaster()
