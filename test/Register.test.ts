@@ -79,7 +79,12 @@ const rules: ReadonlyArray<Row> = [
   ["11: also the master's own", leaving, "of the master itself is superseded with it back in"],
   ["13: a link has two ends", suspicion, "a link is bad by the word of either end"],
   ["13: reports grow old", suspicion, "what a member said of others counts for 3.5 intervals"],
-  ["18: the term of a claim", mastership, "a claim is for a term above all that voters have promised"]
+  ["18: the term of a claim", mastership, "a claim is for a term above all that voters have promised"],
+  [
+    "26: a founder has an end of patience",
+    protocol("Bootstrap"),
+    "a founder takes back a founding that does not settle"
+  ]
 ]
 
 const reference = protocol("ReferenceFaults")

@@ -83,6 +83,16 @@ describe("bootstrap", () => {
     `)
   })
 
+  it("a founder takes back a founding that does not settle in six beats, as another process", () => {
+    const n1 = new Transcript("n1", { seeds: ["n2"] }).tick().dialled(2, "n2")
+    n1.receive(2, joinRequest("n2")).until(1000)
+    n1.receive(2, joinRequest("n2", { promise: 1, promisedTo: "n1" })).until(1250)
+    n1.until(7250)
+    expect([n1.joined.settled, n1.joined.viewAtMs]).toEqual([false, 1250])
+    n1.until(7500)
+    expect([n1.state.phase._tag, n1.state.self.incarnation]).toEqual(["Fresh", 1001])
+  })
+
   it("a promise is not broken for a later candidate with a higher id", () => {
     const n3 = new Transcript("n3", { seeds: ["n1", "n2"] }).tick().dialled(1, "n1").dialled(2, "n2")
     n3.receive(1, joinRequest("n1", { promise: 1, promisedTo: "n1" }))
