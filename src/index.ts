@@ -119,6 +119,9 @@ export { allToAll, rings, type RingsOptions, type Topology } from "./domain/prot
 
 // ---- services -----------------------------------------------------------------------------------
 export { ClusterService } from "./services/ClusterService.ts"
+export { NotOwner, OutcomeUnknown, Overloaded, PartitionUnavailable } from "./services/MapErrors.ts"
+export { DuplicateRoute, MessageTooLarge, NoHandler, UndecodableMessage } from "./services/RouterErrors.ts"
+export { PartitionRouter, type Route, type Routed, type SendError } from "./services/PartitionRouter.ts"
 export { MembershipService } from "./services/MembershipService.ts"
 export { ClusterPartitionService } from "./services/ClusterPartitionService.ts"
 export { MigrationService } from "./services/MigrationService.ts"

@@ -19,6 +19,7 @@ import type { MembershipService } from "../services/MembershipService.ts"
 import type { MigrationService } from "../services/MigrationService.ts"
 import type { PartitionData } from "../services/PartitionData.ts"
 import type { PartitionedMaps } from "../services/PartitionedMaps.ts"
+import type { PartitionRouter } from "../services/PartitionRouter.ts"
 import type { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import type { Transport } from "../services/Transport.ts"
 import * as ClusterChannelsLive from "./ClusterChannelsLive.ts"
@@ -29,6 +30,7 @@ import * as MembershipServiceLive from "./MembershipServiceLive.ts"
 import * as MigrationServiceLive from "./MigrationServiceLive.ts"
 import * as PartitionDataLive from "./PartitionDataLive.ts"
 import * as PartitionedMapsLive from "./PartitionedMapsLive.ts"
+import * as PartitionRouterLive from "./PartitionRouterLive.ts"
 
 export interface ClusterOptions {
   readonly config: ClusterConfig
@@ -43,6 +45,7 @@ export type ClusterServices =
   | MembershipService
   | ClusterPartitionService
   | MigrationService
+  | PartitionRouter
   | ClusterDriver
   | ClusterChannels
   | ClusterChannelReceivers
@@ -119,7 +122,7 @@ export const layer = (
   const services = Layer.mergeAll(
     ClusterServiceLive.layer,
     MembershipServiceLive.layer,
-    ClusterPartitionServiceLive.layer,
+    PartitionRouterLive.layer.pipe(Layer.provideMerge(ClusterPartitionServiceLive.layer)),
     MigrationServiceLive.layer,
     options.awaitJoin === false ? Layer.empty : Layer.effectDiscard(awaitJoined)
   )

@@ -2,7 +2,7 @@
  * The driver: one cell with the protocol state, one outbox that acts on commits in their order, and
  * three fibers that feed it (what the transport reports, the tick, the outbox itself).
  */
-import { Cause, Clock, Deferred, Effect, Fiber, Layer, PubSub, Queue, Random, Schedule } from "effect"
+import { Cause, Clock, Deferred, Effect, Fiber, Layer, Option, PubSub, Queue, Random, Schedule } from "effect"
 import { formatAddress } from "../domain/model/Address.ts"
 import type { ClusterChange } from "../domain/model/ClusterChange.ts"
 import type { ClusterConfig } from "../domain/model/ClusterConfig.ts"
@@ -18,7 +18,7 @@ import { type Transition, transition } from "../domain/protocol/Transition.ts"
 import { isSameSight, sightOf } from "../domain/replication/Sight.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
 import { ClusterChannels } from "../services/ClusterChannels.ts"
-import { ClusterDriver } from "../services/ClusterDriver.ts"
+import { ClusterDriver, type ForwardHandler } from "../services/ClusterDriver.ts"
 import { FailureDetector } from "../services/FailureDetector.ts"
 import { MonitoringTopology } from "../services/MonitoringTopology.ts"
 import { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
@@ -133,8 +133,9 @@ export const layer = (
           })
         )
 
+      const forwards = new Map<string, ForwardHandler>()
       const ignore = IgnoredInput.make()
-      const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore, data })
+      const execute = yield* Interpreter.make({ read: () => state, commit, stopped, ignore, data, forwards })
       // Where accepted connections came from, to name a peer that misbehaves; as many as are open.
       const remotes = new Map<ConnectionId, string>()
       const remoteOf = (connection: ConnectionId): string => remotes.get(connection) ?? "a dialled node"
@@ -190,6 +191,7 @@ export const layer = (
       const isHandedOver = (event: TransportEvent): boolean => {
         if (data === undefined || unexecuted > 0) return false
         if (event._tag !== "Received" || event.message.type !== "OP_FORWARD") return false
+        if (Option.isSome(event.message.clientId)) return false
         const from = Inbound.forwarder(state, event.connection, event.message)
         if (from === undefined) return false
         data.delivered(from, event.message)
@@ -227,6 +229,13 @@ export const layer = (
       return ClusterDriver.of({
         state: Effect.sync(() => state),
         commit,
+        onForward: (clientId, handler) =>
+          Effect.asVoid(
+            Effect.acquireRelease(
+              Effect.sync(() => forwards.set(clientId, handler)),
+              () => Effect.sync(() => forwards.delete(clientId))
+            )
+          ),
         stopped: Deferred.await(stopped)
       })
     })

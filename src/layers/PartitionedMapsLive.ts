@@ -24,7 +24,7 @@ import {
   type TypedValues
 } from "../services/PartitionedMaps.ts"
 import * as MapAccess from "./maps/MapAccess.ts"
-import * as ValueCodec from "./maps/ValueCodec.ts"
+import * as ValueCodec from "../domain/codec/ValueCodec.ts"
 
 /** How often the scan of one partition begins anew, because its owner has changed, before it is given up. */
 const maxRestarts = 16

@@ -1,8 +1,12 @@
 /** The one cell that holds a node's protocol state, and its only writer. */
-import { Context, type Effect } from "effect"
+import { Context, type Effect, type Scope } from "effect"
+import type { NodeId } from "../domain/model/Scalars.ts"
+import type { ClusterMessageOf } from "../domain/wire/ClusterMessage.ts"
 import type { StopReason } from "../domain/protocol/ClusterCommand.ts"
 import type { ClusterState } from "../domain/protocol/ClusterState.ts"
 import type { Transition } from "../domain/protocol/Transition.ts"
+
+export type ForwardHandler = (from: NodeId, message: ClusterMessageOf<"OP_FORWARD">) => void
 
 export class ClusterDriver extends Context.Service<
   ClusterDriver,
@@ -14,6 +18,11 @@ export class ClusterDriver extends Context.Service<
      * is full, so it must not be awaited by what executes commands.
      */
     readonly commit: <A>(transition: Transition<A>) => Effect.Effect<A>
+    /**
+     * Hands over, while the scope lives, forwarded operations whose `clientId` is this one, which would go to the
+     * application otherwise. The handler is called in the order of the commits and must return at once.
+     */
+    readonly onForward: (clientId: string, handler: ForwardHandler) => Effect.Effect<void, never, Scope.Scope>
     /** Completes when the node stops by itself: it has left, or could not join. Dies with a bug of the driver. */
     readonly stopped: Effect.Effect<StopReason>
   }

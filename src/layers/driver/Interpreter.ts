@@ -1,5 +1,5 @@
 /** Acts on what transitions decide: sends, dials, tells the detector, publishes, logs. */
-import { Clock, Deferred, Effect, FiberSet, PubSub, Queue, Random, SubscriptionRef } from "effect"
+import { Clock, Deferred, Effect, FiberSet, Option, PubSub, Queue, Random, SubscriptionRef } from "effect"
 import type { MembersView } from "../../domain/model/MembersView.ts"
 import { type ClusterCommand, isUrgent, type StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
@@ -8,6 +8,7 @@ import { redialDelayMs } from "../../domain/protocol/Redial.ts"
 import { type Transition, transition } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { ClusterChannels } from "../../services/ClusterChannels.ts"
+import type { ForwardHandler } from "../../services/ClusterDriver.ts"
 import { FailureDetector } from "../../services/FailureDetector.ts"
 import type { Sight } from "../../domain/replication/Sight.ts"
 import { Transport } from "../../services/Transport.ts"
@@ -21,6 +22,8 @@ export interface Cell {
   readonly ignore: (ignored: IgnoredInput.Ignored) => Effect.Effect<void>
   /** Of a node that keeps data. */
   readonly data: DataPlaneHook | undefined
+  /** By the `clientId` of forwarded operations. */
+  readonly forwards: ReadonlyMap<string, ForwardHandler>
 }
 
 /** What comes out of a commit, in its order: before its commands, that the node sees its cluster differently. */
@@ -51,7 +54,8 @@ const log = (level: "debug" | "info" | "warn", text: string): Effect.Effect<void
   }
 }
 
-const isForData = ({ type }: ClusterMessage): boolean => type === "OP_FORWARD" || type.startsWith("MIGRATE_")
+const isForData = (message: ClusterMessage): boolean =>
+  message.type === "OP_FORWARD" ? Option.isNone(message.clientId) : message.type.startsWith("MIGRATE_")
 
 /** An interpreter of one node's commands. Commands are executed in order; none waits for the network. */
 export const make = Effect.fnUntraced(function* (cell: Cell) {
@@ -104,15 +108,20 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
       case "Publish":
         if (isSettled(cell.read())) yield* SubscriptionRef.set(channels.membershipChanges, viewOf(cell.read()))
         return yield* PubSub.publishAll(channels.clusterEvents, command.changes).pipe(Effect.asVoid)
-      case "Deliver":
+      case "Deliver": {
+        const { message } = command
+        const forward = message.type === "OP_FORWARD" ? Option.getOrUndefined(message.clientId) : undefined
+        const handler = forward === undefined ? undefined : cell.forwards.get(forward)
+        if (message.type === "OP_FORWARD" && handler !== undefined) return handler(command.from, message)
         if (cell.data !== undefined && isForData(command.message)) {
           cell.data.delivered(command.from, command.message)
           return yield* cell.data.room
         }
         return yield* Queue.offer(channels.inboundMessages, {
           senderNodeId: command.from,
-          message: command.message
+          message
         }).pipe(Effect.asVoid)
+      }
       case "Note":
         return yield* log(command.level, command.text)
       case "Ignored":

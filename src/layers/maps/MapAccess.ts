@@ -36,7 +36,7 @@ import {
   type WriteError,
   type WriteOptions
 } from "../../services/PartitionedMaps.ts"
-import * as ValueCodec from "./ValueCodec.ts"
+import * as ValueCodec from "../../domain/codec/ValueCodec.ts"
 
 /** What maps need of their node. */
 export interface Surroundings {

@@ -31,8 +31,8 @@ import { SplitBrainPolicy } from "../../services/SplitBrainPolicy.ts"
 import type { TransportLimits } from "../../services/TransportLimits.ts"
 import { Process, type ProcessClock } from "../simulation/Process.ts"
 import * as Seeded from "../simulation/Random.ts"
-import type { TestServices } from "../TestCluster.ts"
-import type { NodeStart, SimulatedNode } from "./Scenario.ts"
+import type { TestDataServices, TestServices } from "../TestCluster.ts"
+import type { Scenario, SimulatedNode } from "./Scenario.ts"
 import { SimulatedTransport, type Wire } from "./TransportSimulated.ts"
 import type { Turns } from "./Turns.ts"
 import * as VirtualClock from "./VirtualClock.ts"
@@ -61,7 +61,7 @@ export interface Surroundings {
   readonly seed: number
   readonly log: (process: NodeProcess, text: string) => void
   readonly observe: (process: NodeProcess, ...seen: Parameters<Observe>) => void
-  readonly program: (node: NodeStart) => Effect.Effect<unknown, unknown, TestServices | Scope.Scope>
+  readonly scenario: Scenario
   /** Why the process has ended: it left or gave up, or else what broke. */
   readonly ended: (process: NodeProcess, how: Ended) => void
 }
@@ -160,19 +160,37 @@ export class NodeProcess extends Process implements SimulatedNode {
     )
   }
 
-  private get layer(): Layer.Layer<TestServices, unknown> {
-    const { config, node, policy } = this.options
-    return Cluster.layer({ config, node }).pipe(
-      Layer.provideMerge(this.transport.layer),
+  // All below the node itself.
+  private get parts() {
+    const { config, policy } = this.options
+    return this.transport.layer.pipe(
       Layer.provideMerge(PhiAccrualFailureDetector.layerFor(config)),
-      Layer.provide(AssignmentPlanner.layerMinimalMovement),
-      Layer.provide(Layer.succeed(SplitBrainPolicy, policy))
+      Layer.provideMerge(AssignmentPlanner.layerMinimalMovement),
+      Layer.provideMerge(Layer.succeed(SplitBrainPolicy, policy))
     )
   }
 
-  // As a program's main: joins, runs, and ends when the node stops by itself.
   private get main(): Effect.Effect<unknown, unknown> {
-    const { layer, nodeId, start } = this
+    const { around, nodeId, options, parts, start } = this
+    const { scenario } = around
+    if (scenario.store === undefined) {
+      return this.mainOf<TestServices>(
+        Cluster.layer(options).pipe(Layer.provideMerge(parts)),
+        scenario.program({ nodeId, start })
+      )
+    }
+    const node = Cluster.layerWithData({ ...options, settings: scenario.settings ?? {} }).pipe(
+      Layer.provide(scenario.store({ nodeId, start })),
+      Layer.provideMerge(parts)
+    )
+    return this.mainOf<TestDataServices>(node, scenario.program({ nodeId, start }))
+  }
+
+  // As a program's main: joins, runs, and ends when the node stops by itself.
+  private mainOf<Services>(
+    layer: Layer.Layer<Services | ClusterService, unknown>,
+    program: Effect.Effect<unknown, unknown, Services | Scope.Scope>
+  ): Effect.Effect<unknown, unknown> {
     const begins = Effect.sync(() => {
       this.isRunning = true
     })
@@ -181,15 +199,15 @@ export class NodeProcess extends Process implements SimulatedNode {
     })
     return Effect.gen({ self: this }, function* () {
       const services = yield* Layer.build(layer)
-      const program = begins.pipe(
-        Effect.andThen(Effect.scoped(this.around.program({ nodeId, start }))),
+      const runs = begins.pipe(
+        Effect.andThen(Effect.scoped(program)),
         Effect.andThen(completes),
         Effect.andThen(Effect.never),
         // One of its own, so that its sleeps can be told from those of the layers below.
         Effect.provideService(Clock.Clock, this.clockOf(this.sleeps)),
         Effect.provideContext(services)
       )
-      yield* Effect.raceFirst(program, Context.get(services, ClusterService).stopped)
+      yield* Effect.raceFirst(runs, Context.get(services, ClusterService).stopped)
     }).pipe(Effect.scoped)
   }
 

@@ -191,7 +191,7 @@ export class ProgramWorld implements Arena, SimulatedWorld {
         later: this.later,
         wireOf: (of) => this.wireOf(of),
         seed: this.options.seed * 1000 + number,
-        program: this.options.scenario.program,
+        scenario: this.options.scenario,
         log: (of, text) => this.note(`${of.title} ${text}`),
         observe: (of, before, after, commands) => this.observe(of, before, after, commands),
         ended: (of, how) => this.ended(of, how)

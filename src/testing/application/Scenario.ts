@@ -1,7 +1,9 @@
 /** What a user brings: a program for every node, and what must hold while it runs and afterwards. */
-import type { Effect, Scope } from "effect"
+import type { Effect, Layer, Scope } from "effect"
 import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
-import type { TestServices } from "../TestCluster.ts"
+import type { DataSettings } from "../../domain/replication/DataSettings.ts"
+import type { MapStore } from "../../services/MapStore.ts"
+import type { TestDataServices, TestServices } from "../TestCluster.ts"
 
 /** The process that a program runs in. */
 export interface NodeStart {
@@ -38,12 +40,32 @@ export interface SimulatedWorld {
 /** Says what is wrong, or nothing. */
 export type Check = (world: SimulatedWorld) => string | undefined
 
-export interface Scenario {
+/**
+ * Runs on every node once it has joined, with all services of a node; further ones come from layers of its own. It
+ * starts anew with its node. If it fails or dies the run has failed; when it completes, its node stays in the cluster.
+ */
+type Program<Services> = (node: NodeStart) => Effect.Effect<unknown, unknown, Services | Scope.Scope>
+
+interface WithoutData {
+  readonly program: Program<TestServices>
+  readonly store?: undefined
+}
+
+/** Nodes that keep data: their programs have maps. */
+interface WithData {
+  readonly program: Program<TestDataServices>
   /**
-   * Runs on every node once it has joined, with all services of a node; further ones come from layers of its own. It
-   * starts anew with its node. If it fails or dies the run has failed; when it completes, its node stays in the cluster.
+   * Where a process keeps the data of its partitions. A new store for each start is memory; one that is made once for
+   * each node, and given to all its starts, is a disk. What it does must come at once, or from the Effect environment.
    */
-  readonly program: (node: NodeStart) => Effect.Effect<unknown, unknown, TestServices | Scope.Scope>
+  readonly store: (node: NodeStart) => Layer.Layer<MapStore, unknown>
+  /** What differs from `defaultDataSettings`. */
+  readonly settings?: Partial<DataSettings>
+}
+
+export type Scenario = (WithoutData | WithData) & Expectations
+
+interface Expectations {
   /** By name: what must hold after every turn of every fiber. */
   readonly invariants?: Readonly<Record<string, Check>>
   /** By name: what must come to hold after the faults, when the nodes agree again, and go on holding. */

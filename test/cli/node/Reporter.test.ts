@@ -34,6 +34,7 @@ const fresh = initial(
 const stillDriver = ClusterDriver.of({
   state: Effect.succeed(fresh),
   commit: () => Effect.never,
+  onForward: () => Effect.void,
   stopped: Effect.never
 })
 

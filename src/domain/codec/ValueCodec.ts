@@ -3,8 +3,8 @@
  * transformations, records, tuples).
  */
 import { Result, Schema } from "effect"
-import { MessagePack } from "../../domain/codec/MessagePack.ts"
-import { UnsupportedSchema } from "../../domain/codec/WireShape.ts"
+import { MessagePack } from "./MessagePack.ts"
+import { UnsupportedSchema } from "./WireShape.ts"
 
 export interface ValueCodec<V> {
   /** Throws, as a defect, when the schema forbids the value. */

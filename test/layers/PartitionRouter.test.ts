@@ -1,0 +1,154 @@
+/** Messages to the owner of a key, and work that goes where its partition goes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Schema } from "effect"
+import { ClusterPartitionService, MigrationService, PartitionRouter } from "../../src/index.ts"
+import { SimulatedCluster } from "../../src/testing.ts"
+import { inVirtualTime, type Node, three, until } from "./InVirtualTime.ts"
+
+const greetings = PartitionRouter.route("greetings", {
+  request: Schema.Struct({ name: Schema.String }),
+  reply: Schema.Struct({ text: Schema.String, by: Schema.String })
+})
+
+const handlesOn = (node: Node, nodeId: string) =>
+  Layer.build(greetings.layer(({ payload }) => Effect.succeed({ text: `hello ${payload.name}`, by: nodeId }))).pipe(
+    Effect.provideContext(node)
+  )
+
+const ownerOf = (node: Node, key: string) =>
+  Effect.gen(function* () {
+    const service = Context.get(node, ClusterPartitionService)
+    const partitionId = yield* service.hashToPartition(key)
+    const map = yield* service.getPartitionMap
+    const row = map.partitions.find((one) => one.partitionId === partitionId)
+    return { partitionId, owner: row?.ownerNodeId ?? "", backups: row?.backupNodeIds ?? [] }
+  }).pipe(Effect.orDie)
+
+const hasTable = (nodes: ReadonlyArray<Node>) =>
+  until(
+    Effect.map(Effect.all(nodes.map((node) => Context.get(node, ClusterPartitionService).version)), (versions) =>
+      versions.every((version) => version > 0 && version === versions[0])
+    )
+  )
+
+/** Every node works for a key while it owns its partition. */
+const scenario = (): SimulatedCluster.Scenario => {
+  const working = new Set<string>()
+  return {
+    program: ({ nodeId, start }) =>
+      Effect.gen(function* () {
+        const name = `${nodeId}#${start}`
+        const { hashToPartition } = yield* ClusterPartitionService
+        const job = Effect.acquireRelease(
+          Effect.sync(() => working.add(name)),
+          () => Effect.sync(() => working.delete(name))
+        ).pipe(Effect.andThen(Effect.never))
+        yield* (yield* PartitionRouter).whileOwner(yield* hashToPartition("the job"), job)
+      }),
+    invariants: {
+      "whoever knows of another owner has stopped": SimulatedCluster.lasting(1000, ({ nodes }) => {
+        const late = nodes.find(
+          (node) =>
+            working.has(`${node.nodeId}#${node.start}`) && !node.isFrozen && node.ownerOf("the job") !== node.nodeId
+        )
+        return late && `${late.nodeId} goes on`
+      })
+    },
+    eventually: {
+      "the owner works": ({ nodes }) => {
+        const owner = nodes.find((node) => node.ownerOf("the job") === node.nodeId)
+        return owner !== undefined && working.has(`${owner.nodeId}#${owner.start}`) ? undefined : "nobody works"
+      }
+    }
+  }
+}
+
+describe("PartitionRouter", () => {
+  it.effect("every node reaches the owner of a key, and gets the reply of its handler", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* three
+        yield* hasTable(nodes)
+        yield* Effect.forEach(nodes, (node, index) => handlesOn(node, `n${index + 1}`))
+        for (const node of nodes) {
+          for (const key of ["a", "b", "c", "d", "e"]) {
+            const reply = yield* greetings.send(key, { name: key }).pipe(Effect.provideContext(node))
+            assert.deepStrictEqual(reply, { text: `hello ${key}`, by: (yield* ownerOf(node, key)).owner })
+          }
+        }
+      })
+    )
+  )
+
+  it.effect("what cannot be handled is told as what it is", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* three
+        yield* hasTable(nodes)
+        const send = (name: string) =>
+          greetings.send("key", { name }, { timeoutMs: 500 }).pipe(Effect.provideContext(nodes[0]), Effect.flip)
+        assert.strictEqual((yield* send("nobody"))._tag, "NoHandler")
+        assert.strictEqual((yield* send("x".repeat(2 ** 21)))._tag, "MessageTooLarge")
+        const others = PartitionRouter.route("greetings", { request: Schema.Int, reply: Schema.Int })
+        yield* Effect.forEach(nodes, (node, index) => handlesOn(node, `n${index + 1}`))
+        const wrong = yield* others.send("key", 7).pipe(Effect.provideContext(nodes[1]), Effect.flip)
+        assert.strictEqual(wrong._tag, "UndecodableMessage")
+        const twice = yield* Effect.flip(handlesOn(nodes[0], "n1"))
+        assert.strictEqual(twice._tag, "DuplicateRoute")
+      })
+    )
+  )
+
+  it.effect("a handler that dies leaves the outcome unknown, and the node up", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* three
+        yield* hasTable(nodes)
+        const dies = greetings.layer(({ payload }) =>
+          payload.name === "die" ? Effect.die("as it was told") : Effect.succeed({ text: payload.name, by: "" })
+        )
+        yield* Effect.forEach(nodes, (node) => Layer.build(dies).pipe(Effect.provideContext(node)))
+        for (const node of nodes) {
+          const send = (name: string) => greetings.send("key", { name }).pipe(Effect.provideContext(node))
+          assert.strictEqual((yield* Effect.flip(send("die")))._tag, "OutcomeUnknown")
+          assert.strictEqual((yield* send("live")).text, "live")
+        }
+      })
+    )
+  )
+
+  it.effect("work for a partition is interrupted when it moves, and begins where it has gone to", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* three
+        yield* hasTable(nodes)
+        const { backups, owner, partitionId } = yield* ownerOf(nodes[0], "the job")
+        const story: Array<string> = []
+        for (const [index, node] of nodes.entries()) {
+          const name = `n${index + 1}`
+          const job = Effect.acquireRelease(
+            Effect.sync(() => story.push(`${name} begins`)),
+            () => Effect.sync(() => story.push(`${name} ends`))
+          ).pipe(Effect.andThen(Effect.never))
+          yield* Context.get(node, PartitionRouter).whileOwner(partitionId, job).pipe(Effect.forkScoped)
+        }
+        yield* until(Effect.sync(() => story.length === 1))
+        const destination = backups[0] ?? ""
+        yield* Context.get(nodes[0], MigrationService).startMigrations([
+          { partitionId, source: owner, destination, newBackups: [owner] }
+        ])
+        yield* until(Effect.sync(() => story.length === 3))
+        assert.deepStrictEqual(
+          story.toSorted(),
+          [`${destination} begins`, `${owner} begins`, `${owner} ends`].toSorted()
+        )
+        assert.strictEqual(story[0], `${owner} begins`)
+      })
+    )
+  )
+
+  it("under the simulator, whoever knows of another owner has stopped", () => {
+    const { violations } = SimulatedCluster.check(scenario, { nodes: 3, seeds: 3, virtualMs: 15_000 })
+    assert.strictEqual(violations, 0)
+  }, 60_000)
+})
