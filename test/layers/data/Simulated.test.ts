@@ -63,6 +63,9 @@ describe("maps under the simulator", () => {
     assert.strictEqual(violations, 0)
     // It has not been true of nothing.
     assert.isAbove(Object.keys(faults).length, 3)
-    for (const { acknowledged } of runs) assert.isAbove(acknowledged.size, 40)
+    assert.isAbove(
+      runs.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0),
+      100
+    )
   })
 })
