@@ -94,6 +94,15 @@ export const masterByAge = (view: ClusterView): MemberInfo | undefined =>
 export const masterIn = (list: MembersView): MemberInfo | undefined =>
   MembersView.master({ version: list.version, members: own(list.members) }) ?? MembersView.master(list)
 
+/**
+ * The lineage of what a node of the reference says. It has the same one after a restart, so it tells nothing of which
+ * view was made from which.
+ */
+export const ledLineage = (leader: NodeId): Lineage => `${leader}.0`
+
+/** Is this a lineage that a node of the reference leads? No process of ours has 0 for its incarnation. */
+export const isLedLineage = (lineage: Lineage): boolean => lineage.endsWith(".0")
+
 /** The view as it travels in `MEMBERS_UPDATE` and `JOIN_RESPONSE`. */
 export const toWire = (view: ClusterView, settled: boolean): Omit<MembersUpdatePayload, "clusterTimeMs"> => ({
   view: { version: view.version, members: view.members },

@@ -18,9 +18,9 @@ import { bareMembers } from "../wire/StripExtensions.ts"
 import { adopt, dissolve } from "./Adoption.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import { type Fresh, freshPhase, type Joined, type Report } from "./ClusterState.ts"
-import { type ClusterView, isReference, memberOf } from "./ClusterView.ts"
+import { type ClusterView, isReference, ledLineage, memberOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
-import { foundingLineage } from "./Joining.ts"
+import { dissolveIfLost } from "./LostView.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
@@ -56,7 +56,7 @@ const ledView = (step: Step, leader: NodeId, list: MembersView, version: number)
         ? undefined
         : memberOf(before.view, nodeId)?.incarnation
   return {
-    lineage: foundingLineage(leader, 0),
+    lineage: ledLineage(leader),
     version,
     parent: { lineage: "", version: 0 },
     ancestors: [],
@@ -150,12 +150,15 @@ export const rejoined = (step: Step, from: NodeId, answer: JoinResponsePayload, 
 
 // ---- the other followers --------------------------------------------------------------------------------
 
-/** Asks who lives at a member's address. */
+/** Asks who lives at a member's address; over an open connection only who has shown that it understands. */
 const verify = (step: Step, joined: Joined, nodeId: NodeId): void => {
   const member = memberOf(joined.view, nodeId)
   if (member === undefined || nodeId === step.self.nodeId || nodeId === joined.view.ledBy) return
   const address = Mesh.addressOf(member)
-  if (address !== Mesh.ownAddress(step) && !Mesh.isDialled(step, address)) Mesh.dial(step, address, nodeId)
+  if (address === Mesh.ownAddress(step)) return
+  const open = Mesh.dialledTo(step, address)
+  if (open === undefined) Mesh.dial(step, address, nodeId)
+  else if (open.extended && mayRepair(step, nodeId)) Mesh.reply(step, open.id, probe(step, partOf(step, joined)))
 }
 
 // What answers at the address where the leader's list has the member.
@@ -248,6 +251,10 @@ const closeUnanswered = (step: Step): void => {
   }
   step.setJoined({ unanswered })
 }
+
+/** The leader is gone, and of the Squadron nodes too few are left for one of them to take over: nobody will. */
+export const dissolveIfLeaderless = (step: Step): boolean =>
+  step.joined !== undefined && Mastership.isLeaderGone(step, step.joined) && dissolveIfLost(step)
 
 /** What a follower does at every tick, besides judging and beating. */
 export const tick = (step: Step): void => {

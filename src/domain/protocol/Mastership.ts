@@ -197,6 +197,14 @@ const isDeposed = (step: Step, joined: Joined, master: Voter): boolean => {
   return isGone(step, joined, master) && isJoint(step, joined, (voter) => isHeard(step, joined, voter))
 }
 
+/** A node of the reference that leads is given the time that a suspect has, unless it is known to be gone. */
+export const isLeaderGone = (step: Step, joined: Joined): boolean => {
+  const leader = joined.view.ledBy === undefined ? undefined : masterByAge(joined.view)
+  if (leader === undefined) return false
+  const sinceMs = joined.masterBadSinceMs ?? step.nowMs
+  return isProvenDead(joined, leader) || step.nowMs - sinceMs > step.state.config.suspicionTimeoutMs
+}
+
 /** What a member does about mastership at every tick. */
 export const tick = (step: Step): void => {
   let joined = step.joined
@@ -226,11 +234,7 @@ export const tick = (step: Step): void => {
   if (claiming || step.nowMs < step.state.holdUntilMs) return
   const rank = olderCandidates(step, joined, self, master)
   if (step.nowMs - sinceMs < rank * step.timing.rankWaitMs) return
-  // A node of the reference that leads is given the time that a suspect has, unless it is known to be gone.
-  const isSpared =
-    joined.view.ledBy !== undefined &&
-    !isProvenDead(joined, master) &&
-    step.nowMs - sinceMs <= step.state.config.suspicionTimeoutMs
+  const isSpared = joined.view.ledBy !== undefined && !isLeaderGone(step, joined)
   if (!isSpared && isDeposed(step, joined, toVoter(master)))
     claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
 }

@@ -11,7 +11,7 @@ import type {
 import { dissolve } from "./Adoption.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
-import { masterByAge, relate } from "./ClusterView.ts"
+import { isLedLineage, masterByAge, relate } from "./ClusterView.ts"
 import { equalInConstantTime } from "./ConstantTime.ts"
 import { decideMergeByReach } from "./DecideMergeByReach.ts"
 import * as Following from "./Following.ts"
@@ -111,6 +111,8 @@ const heardOf = (step: Step, joined: Joined, part: SplitPart, connection: Connec
 
 /** The histories of the two need no merge: one is a prefix of the other, and the longer one shows itself. */
 const showIfNewer = (step: Step, joined: Joined, part: SplitPart, from: string, connection: ConnectionId): boolean => {
+  // Whoever follows a node of the reference goes over, also where that one led before this part: it may have started anew.
+  if (isLedLineage(part.lineage)) return false
   const relation = relate(joined.view, part)
   if (relation === "foreign") return false
   if (relation === "same" || !mayRepair(step, from)) return true

@@ -43,11 +43,13 @@ const residentsOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyMap<st
 export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined =>
   residentsOf(view.members).get(address)
 
-/** Is a connection open that was dialled to this address? */
-export const isDialled = (step: Step, address: string): boolean => {
-  for (const connection of step.state.mesh.connections.values()) if (connection.dialled === address) return true
-  return false
+/** The connection that was dialled to this address, if one is open. */
+export const dialledTo = (step: Step, address: string): Connection | undefined => {
+  for (const connection of step.state.mesh.connections.values()) if (connection.dialled === address) return connection
+  return undefined
 }
+
+export const isDialled = (step: Step, address: string): boolean => dialledTo(step, address) !== undefined
 
 // ---- sending ----------------------------------------------------------------------------------
 

@@ -36,10 +36,9 @@ export const probeBack = (step: Step, connection: ConnectionId, lineage: Lineage
 export const probeAddress = (step: Step, address: string): void => {
   const joined = step.joined
   if (joined === undefined || address === "" || address === Mesh.ownAddress(step)) return
-  for (const connection of step.state.mesh.connections.values()) {
-    if (connection.dialled === address) return Mesh.reply(step, connection.id, probe(step, partOf(step, joined)))
-  }
-  Mesh.dial(step, address, undefined)
+  const open = Mesh.dialledTo(step, address)
+  if (open === undefined) Mesh.dial(step, address, undefined)
+  else Mesh.reply(step, open.id, probe(step, partOf(step, joined)))
 }
 
 // Two members of one part should not probe at the same moment, nor the same two parts again and again.

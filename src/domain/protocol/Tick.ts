@@ -58,7 +58,10 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   }
   Suspicion.judgeAll(step, judge)
   beat(step)
-  if (isLed(step)) Leaving.tick(step)
+  if (isLed(step)) {
+    if (Following.dissolveIfLeaderless(step)) return
+    Leaving.tick(step)
+  }
   else if (expelIfOut(step) || dissolveIfStranded(step)) return
   else if (JoinAnswered.dissolveFailedFounding(step) || dissolveIfLost(step)) return
   else Leaving.tick(step)

@@ -21,6 +21,13 @@ const restart = (world: Arena): void => {
   }
 }
 
+// Whoever founds needs most of its seeds, and some of these are nodes of the reference: where nobody has a cluster any
+// more, those are started as well. Otherwise they may stay gone.
+const restartReferences = ({ living, references }: Arena): void => {
+  if (references === undefined || living.some(({ joined }) => joined !== undefined)) return
+  for (const host of references.hosts) references.start(host)
+}
+
 /** Ends all trouble. */
 export const heal = (world: Arena): void => {
   world.note("HEALED: no cuts, no delays, nobody frozen, and whoever is down is started")
@@ -34,6 +41,7 @@ export const heal = (world: Arena): void => {
   for (const process of world.living) if (!homes.has(process.host)) world.kill(process, false)
   for (const process of world.living) process.thaw()
   world.references?.thawAll()
+  restartReferences(world)
   restart(world)
 }
 

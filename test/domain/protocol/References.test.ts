@@ -5,7 +5,7 @@ import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
 import { majority } from "../../../src/domain/protocol/Quorum.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { computeAssignment } from "../../../src/index.ts"
-import { portOf } from "../../simulation/VirtualCluster.ts"
+import { addressOf, portOf } from "../../simulation/VirtualCluster.ts"
 import { founder, masterOf, referenceJoinRequest, Transcript } from "./Transcript.ts"
 
 const member = (id: string, joinVersion: number, change: Partial<MemberInfo> = {}): MemberInfo => ({
@@ -40,6 +40,16 @@ const update = (version: number, members: ReadonlyArray<MemberInfo>): ClusterMes
 })
 
 const three = [member("n1", 0), member("n3", 2), member("n2", 3)]
+
+const refusal = (id: string): ClusterMessageOf<"JOIN_RESPONSE"> => ({
+  type: "JOIN_RESPONSE",
+  accepted: false,
+  rejectReason: Option.some("not master"),
+  rejectCode: Option.some("NOT_MASTER_YET"),
+  responderNodeId: Option.some(id),
+  membersView: Option.none(),
+  partitionAssignments: Option.none()
+})
 
 /** `n2` on connection 1 to its seed `n1`, a node of the reference that leads `n3`, which is one as well. */
 const follower = () => {
@@ -107,6 +117,57 @@ describe("a node of the reference leads", () => {
     n2.until(500)
     expect(n2.joined.view.ledBy).toBeUndefined()
     expect(n2.joined.view.version).toBeGreaterThan(2 ** 32)
+  })
+
+  it("its part under the same name is no earlier view of ours: whoever follows it now is shown the part to go over to", () => {
+    const n2 = follower().closed(1).refused("n1").until(500)
+    const { lineage } = n2.joined.view
+    n2.accepted(7).receive(7, {
+      type: "SPLIT_BRAIN_PROBE",
+      senderClusterId: "",
+      senderMasterId: "n4",
+      senderMemberCount: 1,
+      senderViewVersion: 2,
+      lineage: "n1.0",
+      speaker: { nodeId: "n4", incarnation: 4000 },
+      masterAddress: addressOf("n4"),
+      masterJoinVersion: 0,
+      reach: 0
+    })
+    expect(n2.commands).toContainEqual(
+      expect.objectContaining({
+        _tag: "Send",
+        connection: 7,
+        message: expect.objectContaining({ type: "SPLIT_BRAIN_PROBE_RESPONSE", lineage, reach: 1 })
+      })
+    )
+  })
+
+  it("a sibling is known also over the connection that was dialled to it before there was a view", () => {
+    const n2 = new Transcript("n2", { seeds: ["n1", "n4"] }).tick().dialled(1, "n1").dialled(4, "n4")
+    n2.receive(4, { ...refusal("n4"), incarnation: 4000 })
+    const four = [member("n1", 0), member("n4", 2), member("n2", 3)]
+    n2.receive(1, accepts(3, four)).receive(1, beat("n1", 3))
+    n2.text()
+    n2.until(500)
+    expect(n2.text()).toContain("#4 -> SPLIT_BRAIN_PROBE")
+    n2.receive(4, { ...beat("n4", 3), lineage: "n1.0", incarnation: 4000 })
+    expect(n2.joined.view.members.map(({ incarnation }) => incarnation)).toEqual([undefined, 4000, 2000])
+  })
+
+  it("gone, with too few siblings left to take over, it is not waited for: its follower looks for a cluster", () => {
+    const n2 = new Transcript("n2", { seeds: ["n1", "n4", "n5"], policy: majority }).tick().dialled(1, "n1")
+    const members = [member("n1", 0), member("n2", 3), member("n4", 4), member("n5", 5)]
+    n2.receive(1, accepts(5, members)).receive(1, beat("n1", 5))
+    for (const [id, incarnation] of [["n4", 4000] as const, ["n5", 5000] as const]) {
+      const connection = portOf(id) - 9000
+      n2.dialled(connection, id).receive(connection, { ...beat(id, 5), lineage: "n1.0", incarnation })
+      n2.closed(connection).refused(id)
+    }
+    n2.until(500)
+    expect(n2.joined.view.ledBy).toBe("n1")
+    n2.closed(1).refused("n1").until(1000)
+    expect(n2.state.phase._tag).toBe("Fresh")
   })
 
   it("a leave is the end of the connection: nobody would answer", () => {
