@@ -32,6 +32,12 @@ export const incarnationOf = (member: MemberInfo): Incarnation => member.incarna
 /** A node of the reference, which has no incarnation. It cannot promise, so it has no vote and leads no view of ours. */
 export const isReference = (member: MemberInfo): boolean => member.incarnation === undefined
 
+/**
+ * May a view list the member as suspect? A node of the reference that takes itself for suspect never takes itself for
+ * active again, and then neither leads nor admits anybody: it is active until it is dead.
+ */
+export const maySuspect = (member: MemberInfo): boolean => !isReference(member)
+
 /** Active, suspect and leaving members vote; joining and dead ones do not, nor do nodes of the reference. */
 export const isVoter = (member: MemberInfo): boolean =>
   (member.state === "active" || member.state === "suspect" || member.state === "leaving") && !isReference(member)

@@ -4,7 +4,7 @@
  */
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
-import { incarnationOf, isBaseVoter, isReference, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import { incarnationOf, isBaseVoter, isReference, maySuspect, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import { maxEagerMembers, recountStep } from "./Bounds.ts"
 import { claim } from "./Mastership.ts"
 import { isLinked } from "./Mesh.ts"
@@ -111,7 +111,7 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       suspectSince.delete(member.nodeId)
       causes.push(`${member.nodeId} is dead (${isProvenDead(joined, member) ? "proven" : "suspected too long"})`)
       members.push({ ...member, state: "dead" })
-    } else if (member.state === "active") {
+    } else if (member.state === "active" && maySuspect(member)) {
       causes.push(`${member.nodeId} is suspect`)
       members.push({ ...member, state: "suspect" })
     } else members.push(member)

@@ -10,7 +10,7 @@ import { compareAge } from "../model/MembersView.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
-import { isReference, isVoter, masterByAge, toVoter, votersOf } from "./ClusterView.ts"
+import { isReference, isVoter, masterByAge, maySuspect, toVoter, votersOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
 import { freshReportOf, isProvenDead, newPeer, reportOf, setPeer } from "./Peers.ts"
@@ -61,7 +61,7 @@ export const membersWon = (joined: Joined, self: MemberInfo, version: number): R
     if (member.nodeId === self.nodeId) return { ...member, state: "active" }
     const older = compareAge(member, self) < 0 && member.state !== "joining" && member.state !== "dead"
     if (!older) return member
-    const silent = member.state === "active" && joined.suspected.includes(member.nodeId)
+    const silent = member.state === "active" && maySuspect(member) && joined.suspected.includes(member.nodeId)
     return { ...member, joinVersion: version, state: silent ? "suspect" : member.state }
   })
 

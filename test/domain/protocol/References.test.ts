@@ -109,6 +109,12 @@ describe("a node of the reference leads", () => {
     expect(n2.text()).toMatch(/#3 -> HEARTBEAT of n2 .*\n.*#3 -> MEMBERS_UPDATE .*n3 active/)
   })
 
+  it("its follower that takes over shows it as active: suspect in its own copy it would never lead or join again", () => {
+    const n2 = follower().until(12_000, ["n1"]).refused("n1").until(12_500, ["n1"])
+    expect(n2.joined.view.ledBy).toBeUndefined()
+    expect(n2.text()).not.toContain("n1 suspect")
+  })
+
   it("one that has started anew and counts lower is not followed: the cluster that was goes on", () => {
     const n2 = follower()
       .closed(1)
@@ -184,6 +190,16 @@ describe("Squadron leads", () => {
     expect(n1.joined.view.members).toHaveLength(4)
     n1.until(40_000)
     expect(n1.joined.view.members.map(({ nodeId }) => nodeId)).toEqual(["n1"])
+  })
+
+  it("a node of the reference is active until it is dead: what it takes for suspect it never takes for active again", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2))
+    const states = new Set<string>()
+    for (let atMs = 1000; atMs < 14_000; atMs += 250) {
+      n1.until(atMs, ["n2"])
+      for (const one of n1.joined.view.members) if (one.nodeId === "n2") states.add(one.state)
+    }
+    expect([...states]).toEqual(["active", "dead"])
   })
 
   it("its welcome has the table that counts it in, before the update of that table", () => {
