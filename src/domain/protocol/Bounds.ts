@@ -38,5 +38,7 @@ export const maxCauseLength = 512
 
 /** Views that a node of the reference may have counted by itself; a version further ahead of ours is not believed. */
 export const maxRecount = 1024
+/** Terms by which what a node of the reference holds of another part may be ahead; one further ahead is not believed. */
+export const maxTermsAhead = 8
 /** Versions from one view to the next while nodes of the reference are members. */
 export const recountStep = 16

@@ -6,7 +6,7 @@
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
-import { maxRecount } from "./Bounds.ts"
+import { maxRecount, maxTermsAhead } from "./Bounds.ts"
 import { isActing, type Joined, type Report } from "./ClusterState.ts"
 import { isReference, memberOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -16,6 +16,14 @@ import { peerOf, setPeer } from "./Peers.ts"
 import { membersUpdate } from "./Settlement.ts"
 import { tableUpdate } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
+import { termOf } from "./Version.ts"
+
+// It holds a view of another part, which has had more masters than this one and may be gone by now.
+const isOfHigherTerm = (step: Step, joined: Joined, version: number): boolean => {
+  const aheadBy = termOf(version) - termOf(joined.view.version)
+  const isDue = step.nowMs - joined.recountedAtMs > step.state.config.splitBrainCheckIntervalMs
+  return aheadBy > 0 && aheadBy <= maxTermsAhead && isDue
+}
 
 /**
  * It has spoken. If what it holds may not be ours, because it has counted on, the next view goes above that: one
@@ -26,6 +34,9 @@ export const heard = (step: Step, from: NodeId, { version }: Report): void => {
   if (joined === undefined || !isActing(step.state, joined)) return
   const isRedialled = peerOf(joined, from)?.isRedialled === true
   if (isRedialled) setPeer(step, from, { isRedialled: false })
+  if (isOfHigherTerm(step, joined, version)) {
+    return step.setJoined({ neededTerm: Math.max(joined.neededTerm, termOf(version) + 1), recountedAtMs: step.nowMs })
+  }
   const aheadBy = version - joined.view.version
   // Nobody counts that far by itself: such a version is made to freeze the view.
   if (aheadBy > maxRecount || aheadBy < 0 || (aheadBy === 0 && !isRedialled)) return

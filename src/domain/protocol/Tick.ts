@@ -61,8 +61,7 @@ export const tick = (step: Step, judge: Suspicion.Judge): void => {
   if (isLed(step)) {
     if (Following.dissolveIfLeaderless(step)) return
     Leaving.tick(step)
-  }
-  else if (expelIfOut(step) || dissolveIfStranded(step)) return
+  } else if (expelIfOut(step) || dissolveIfStranded(step)) return
   else if (JoinAnswered.dissolveFailedFounding(step) || dissolveIfLost(step)) return
   else Leaving.tick(step)
   Mastership.tick(step)

@@ -2,6 +2,7 @@
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
+import { termOf } from "../../../src/domain/protocol/Version.ts"
 import { majority } from "../../../src/domain/protocol/Quorum.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { computeAssignment } from "../../../src/index.ts"
@@ -214,6 +215,19 @@ describe("Squadron leads", () => {
     const { version } = n1.joined.view
     n1.receive(2, beat("n2", Number.MAX_SAFE_INTEGER)).until(2500)
     expect(n1.joined.view.version).toBe(version)
+  })
+
+  it("what it holds from a part with a higher term is superseded in a term above, which rises so now and then only", () => {
+    const n1 = masterOf("n1", []).accepted(2).receive(2, referenceJoinRequest("n2"))
+    n1.receive(2, beat("n2", 2 * 2 ** 32 + 7)).until(1000)
+    const { version } = n1.joined.view
+    expect(version).toBeGreaterThan(3 * 2 ** 32)
+    n1.receive(2, beat("n2", 5 * 2 ** 32)).until(2000)
+    expect(n1.joined.view.version).toBe(version)
+    n1.until(40_000)
+      .receive(2, beat("n2", 900 * 2 ** 32))
+      .until(41_000)
+    expect(termOf(n1.joined.view.version)).toBe(3)
   })
 
   it("one that believes to be master is not: its views, its answers and its suspicions change nothing", () => {
