@@ -89,7 +89,8 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       suspectSince.delete(member.nodeId)
       deadSince.delete(member.nodeId)
       causes.push(`${member.nodeId} came back`)
-      members.push({ ...member, state: "active" })
+      // A claim made since has not made it younger than the master: the oldest would take itself for master.
+      members.push({ ...member, state: "active", joinVersion })
     } else if (joined.settled && nowMs - since(deadSince, member.nodeId) > timing.deadForgetMs) {
       causes.push(`${member.nodeId} is removed`)
     } else members.push(member)

@@ -240,6 +240,16 @@ describe("Squadron leads", () => {
     expect([...n1.joined.peers].find(([id]) => id === "n2")?.[1].report?.suspected).toEqual([])
   })
 
+  it("dead and heard again it comes back as the youngest: as the oldest it would take itself for master", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2))
+    for (let atMs = 1000; n1.joined.view.members.at(-1)?.state === "active"; atMs += 250) n1.until(atMs, ["n2"])
+    const deadIn = n1.joined.view.version
+    n1.receive(2, beat("n2", 2)).until(15_000)
+    const back = n1.joined.view.members.find(({ nodeId }) => nodeId === "n2")
+    expect(back?.state).toBe("active")
+    expect(back?.joinVersion).toBeGreaterThan(deadIn)
+  })
+
   it("frozen until it was removed, it is taken back when it is heard again on its connection", () => {
     const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2))
     n1.until(30_000, ["n2"])
