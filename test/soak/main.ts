@@ -9,18 +9,21 @@ import { PolicyName, replayCommand, type Share, ShareResult, sharesOf, Size } fr
 
 const help = `npm run soak -- [flags]
 
-Runs seeds of the simulator under profile chaos, for every policy and size of cluster, and prints a table.
+Runs seeds of the simulator under profile chaos, mixed clusters under profile reference, for every policy and size
+of cluster, and prints a table.
 A seed that breaks a rule is printed with the command that replays it. What has been run on the same
 sources is not run again: results are kept in .soak/<hash of src>.jsonl.
 
   --policy available|majority|static   this one; static is the majority of the nodes at the start (default all)
-  --nodes small|25|100                 this size; small is 2 to 9 nodes, by the seed (default all)
-  --seeds N                            seeds for each policy and size (default 50,000 small, 3,000 of 25, 50 of 100)
+  --nodes small|mixed|25|100           this size; small is 2 to 9 nodes, by the seed, mixed 1 to 5 and nodes of the
+                                       reference beside them (default all)
+  --seeds N                            seeds for each policy and size (default 50,000 small, 20,000 mixed, 3,000 of 25,
+                                       50 of 100)
   --processes N                        that run side by side (default one for each core)
   --quick                              a hundredth of the default seeds
   --help`
 
-const defaultSeeds: Readonly<Record<Size, number>> = { small: 50_000, "25": 3000, "100": 50 }
+const defaultSeeds: Readonly<Record<Size, number>> = { small: 50_000, mixed: 20_000, "25": 3000, "100": 50 }
 
 const fail = (text: string): never => {
   console.error(`${text}\n\n${help}`)
@@ -125,7 +128,7 @@ const row = (cells: ReadonlyArray<string>): string =>
 
 const printTable = (): number => {
   let violations = 0
-  console.log(`\nsources ${hash}, profile chaos\n`)
+  console.log(`\nsources ${hash}, profile chaos, mixed: reference\n`)
   console.log(row(["policy", "nodes", "seeds", "violations", "virtual hours", "virtual s/s"]))
   for (const { policy, seeds, size } of groups) {
     const results = sharesOf(policy, size, seeds).flatMap((share) => ledger.resultOf(share) ?? [])
@@ -142,7 +145,7 @@ const printTable = (): number => {
           sum((result) => result.elapsedMs)
         )
     )
-    const label = size === "small" ? "2–9" : size
+    const label = size === "small" ? "2–9" : size === "mixed" ? "1–5 mixed" : size
     console.log(row([policy, label, String(ran), String(bad), (virtualMs / 3.6e6).toFixed(1), String(speed)]))
   }
   for (const result of shares.flatMap((share) => ledger.resultOf(share) ?? [])) {
