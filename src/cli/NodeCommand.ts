@@ -4,7 +4,9 @@ import { Command, Flag } from "effect/cli"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
 import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
-import { runNode } from "./node/NodeProgram.ts"
+import * as PartitionStoreMemory from "../layers/PartitionStoreMemory.ts"
+import * as PartitionStoreSqlite from "../layers/PartitionStoreSqlite.ts"
+import { type NodeStore, runNode } from "./node/NodeProgram.ts"
 
 const described =
   (description: string, byDefault?: string | number) =>
@@ -37,6 +39,13 @@ const policyOf = (text: string): Option.Option<QuorumPolicy> => {
   if (text === "available") return Option.some(available)
   if (text === "majority") return Option.some(majority)
   return /^[1-9][0-9]{0,4}$/.test(text) ? Option.some(staticQuorum(Number(text))) : Option.none()
+}
+
+const storeOf = (text: string): Option.Option<NodeStore> => {
+  if (text === "memory") return Option.some(PartitionStoreMemory.layer())
+  return text.startsWith("sqlite:") && text.length > "sqlite:".length
+    ? Option.some(PartitionStoreSqlite.layer({ path: text.slice("sqlite:".length) }))
+    : Option.none()
 }
 
 const cluster = ClusterConfig.defaults
@@ -127,6 +136,12 @@ const flags = {
     "Milliseconds after which a leaving node goes in any state, at least 1000",
     own.leaveTimeoutMs
   ),
+  store: Flag.String("store").pipe(
+    Flag.filterMap(storeOf, () => "memory, or sqlite: and the path of a file"),
+    Flag.withMetavar("memory|sqlite:path"),
+    described("Where this node keeps the data of its partitions (default: it keeps none)"),
+    Flag.optional
+  ),
   report: Flag.Boolean("report").pipe(
     described("Print one JSON object per line on stdout whenever this node's view, master or partition table changes"),
     Flag.withoutNegation,
@@ -182,6 +197,7 @@ export const node = Command.make(
       config,
       node: nodeConfig,
       policy: given.policy,
+      store: Option.getOrUndefined(given.store),
       report: given.report,
       stopWithStdin: given.stopWithStdin
     })
@@ -210,6 +226,10 @@ export const node = Command.make(
     {
       command: "squadron node --node-id d --seeds 127.0.0.1:9001 --report",
       description: "Print what this node sees, as JSON, at every change"
+    },
+    {
+      command: "squadron node --node-id e --cluster-port 9003 --seeds 127.0.0.1:9001 --store sqlite:/var/lib/e.db",
+      description: "Keep partition data in a file"
     }
   ])
 )

@@ -24,7 +24,7 @@ const healthOf = (state: ClusterState): ClusterHealth => {
     activeNodes: count("active"),
     suspectNodes: count("suspect"),
     partitionTableVersion: tableOf(state).version,
-    activeMigrations: 0,
+    activeMigrations: state.phase._tag === "Joined" ? state.phase.migrations.open.size : 0,
     isMaster: acts(state),
     masterNodeId: masterOf(state)
   }

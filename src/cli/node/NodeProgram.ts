@@ -8,17 +8,24 @@ import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import * as NodeCluster from "../../layers/NodeCluster.ts"
 import type { TransportBindError } from "../../layers/transport/TransportBindError.ts"
 import type { JoinFailed } from "../../services/ClusterErrors.ts"
+import type { MapStore } from "../../services/MapStore.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
+import type { StoreFailed, StoreFull } from "../../services/StoreErrors.ts"
 import { Transport } from "../../services/Transport.ts"
 import { CommandFailed } from "../Failure.ts"
 import { exitCodeOf, Signals } from "../Signals.ts"
 import * as Logs from "./Logs.ts"
 import * as Reporter from "./Reporter.ts"
 
+/** Where a node keeps the data of its partitions. */
+export type NodeStore = Layer.Layer<MapStore, StoreFailed | StoreFull>
+
 export interface NodeProgram {
   readonly config: ClusterConfig
   readonly node: NodeConfig
   readonly policy: QuorumPolicy
+  /** Without one the node keeps no data. */
+  readonly store: NodeStore | undefined
   readonly report: boolean
   readonly stopWithStdin: boolean
 }
@@ -79,7 +86,16 @@ export const runNode = (
 ): Effect.Effect<void, CommandFailed | InvalidConfig | JoinFailed | TransportBindError, Signals | Stdio.Stdio> =>
   Effect.gen(function* () {
     const stop = Fiber.join(yield* Effect.forkScoped(asked(program)))
-    const layer = Layer.build(NodeCluster.layer({ config: program.config, node: program.node, policy: program.policy }))
+    const { config, node, policy, store } = program
+    const settings = { config, node, policy }
+    const layer =
+      store === undefined
+        ? Layer.build(NodeCluster.layer(settings))
+        : Layer.build(NodeCluster.layer({ ...settings, store })).pipe(
+            Effect.catchTag(["StoreFailed", "StoreFull"], (error) =>
+              Effect.fail(new CommandFailed({ message: error.message, exitCode: 1 }))
+            )
+          )
     // Asked while it still looks for a cluster, there is nothing to leave.
     const built = yield* Effect.raceFirst(Effect.asSome(layer), Effect.as(stop, Option.none()))
     if (Option.isSome(built)) yield* Effect.provideContext(serve(program, stop), built.value)

@@ -7,6 +7,7 @@ export const ClusterHealth = Schema.Struct({
   activeNodes: U64,
   suspectNodes: U64,
   partitionTableVersion: U64,
+  /** Copies that are under way; only the acting master knows of them. */
   activeMigrations: U64,
   isMaster: Schema.Boolean,
   masterNodeId: Schema.OptionFromOptionalKey(NodeId)

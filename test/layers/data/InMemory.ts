@@ -33,17 +33,26 @@ export const build = (
     })
   )
 
-/** The table is full, all nodes have it, and nothing is on its way. */
+export const at = <A>(all: ReadonlyArray<A>, index: number): A => {
+  const found = all[index]
+  if (found === undefined) throw new RangeError(`there is no ${index}`)
+  return found
+}
+
+/** The table is full and lists these nodes only, all nodes have it, and nothing is on its way. */
 export const settled = (nodes: ReadonlyArray<DataNode>, backupCount = 1): Effect.Effect<void> =>
   until(
     Effect.gen(function* () {
+      const ids = new Set(nodes.map((node) => Context.get(node, ClusterService).nodeId))
       const versions = new Set<number>()
       for (const node of nodes) {
         const { rows, version } = yield* Context.get(node, ClusterService).partitionTable
         const { copies, recovering, strays } = yield* Context.get(node, PartitionData).status
         versions.add(version)
         const expected = Math.min(backupCount, nodes.length - 1)
-        if (rows.some((row) => row === undefined || row.backups.length !== expected)) return false
+        if (rows.some((row) => row?.backups.length !== expected)) return false
+        const replicas = rows.flatMap((row) => (row === undefined ? [] : [row.owner, ...row.backups]))
+        if (replicas.some((id) => !ids.has(id))) return false
         if (copies.length + strays.length + recovering.length > 0) return false
       }
       return versions.size === 1 && !versions.has(0)
