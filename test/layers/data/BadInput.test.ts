@@ -16,12 +16,13 @@ const bytesOn = (node: InMemory.DataNode, name = "data") =>
   Context.get(node, PartitionedMaps).lww({ name, value: "bytes", timeoutMs: 2000 })
 const year = 365 * 24 * 3_600_000
 
+const broken = (operation: string) =>
+  Effect.fail(new StoreFailed({ operation, reason: "unavailable", detail: "as the spec wants it" }))
+
 /** A store in memory of which some methods can be made to fail. */
 const moody = Effect.gen(function* () {
   const store = yield* PartitionStoreMemory.make()
   const mood: { write: "well" | "fails" | "dies"; apply: "well" | "fails" } = { write: "well", apply: "well" }
-  const broken = (operation: string) =>
-    Effect.fail(new StoreFailed({ operation, reason: "unavailable", detail: "as the spec wants it" }))
   const shape: MapStoreShape = {
     ...store,
     write: (...given) =>
@@ -191,7 +192,10 @@ describe("bad input", () => {
         const network = yield* TransportMemory.makeNetwork
         const clock = yield* Clock.Clock
         const ahead: Clock.Clock = {
-          ...clock,
+          currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + BigInt(year) * 1_000_000n,
+          currentTimeNanos: Effect.map(clock.currentTimeNanos, (nanos) => nanos + BigInt(year) * 1_000_000n),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          monotonicTimeNanos: clock.monotonicTimeNanos,
           sleep: (duration) => clock.sleep(duration),
           currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + year,
           currentTimeMillis: Effect.map(clock.currentTimeMillis, (ms) => ms + year)

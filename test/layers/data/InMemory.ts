@@ -51,8 +51,8 @@ export const settled = (nodes: ReadonlyArray<DataNode>, backupCount = 1): Effect
         versions.add(version)
         const expected = Math.min(backupCount, nodes.length - 1)
         if (rows.some((row) => row?.backups.length !== expected)) return false
-        const replicas = rows.flatMap((row) => (row === undefined ? [] : [row.owner, ...row.backups]))
-        if (replicas.some((id) => !ids.has(id))) return false
+        if (rows.some((row) => row === undefined || !ids.has(row.owner))) return false
+        if (rows.some((row) => row?.backups.some((id) => !ids.has(id)))) return false
         if (copies.length + strays.length + recovering.length > 0) return false
       }
       return versions.size === 1 && !versions.has(0)
