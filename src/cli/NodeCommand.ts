@@ -151,6 +151,14 @@ const flags = {
     described("Leave also when stdin ends, so that no node outlives a supervisor that holds its stdin"),
     Flag.withoutNegation,
     Flag.withDefault(false)
+  ),
+  drive: Flag.Boolean("drive").pipe(
+    described(
+      "Carry out operations on a map that come in on stdin, and answer on stdout, as JSON, one object per line; for " +
+        "programs that try out a cluster, such as the demo. Without --store data is kept in memory"
+    ),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
   )
 }
 
@@ -199,7 +207,8 @@ export const node = Command.make(
       policy: given.policy,
       store: Option.getOrUndefined(given.store),
       report: given.report,
-      stopWithStdin: given.stopWithStdin
+      stopWithStdin: given.stopWithStdin,
+      drive: given.drive
     })
   })
 ).pipe(

@@ -1,6 +1,6 @@
 /**
- * What `squadron node --report` prints: one JSON object per line, one line for every change of the
- * node's view, master or partition table. The demo and the scenarios judge a cluster by nothing else.
+ * What `squadron node --report` prints: one JSON object per line, a line whenever the node's
+ * view, master or partition table has changed; many changes in a row share lines. The demo and the scenarios judge a cluster by nothing else.
  */
 import { Option, Schema } from "effect"
 import type { MembersView } from "../domain/model/MembersView.ts"

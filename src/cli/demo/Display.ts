@@ -4,7 +4,7 @@ import { duration, type StepResult } from "./DemoResult.ts"
 
 export interface Display {
   readonly started: (name: string, title: string) => Effect.Effect<void>
-  readonly finished: (result: StepResult, story: string) => Effect.Effect<void>
+  readonly finished: (result: Pick<StepResult, "name" | "ms">, story: string) => Effect.Effect<void>
   /** Lines that stay, such as a summary. */
   readonly print: (lines: ReadonlyArray<string>) => Effect.Effect<void>
 }

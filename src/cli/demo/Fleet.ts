@@ -6,6 +6,7 @@ import { Clock, Effect, Option, Schema, Scope, Stream, SubscriptionRef } from "e
 import { ChildProcessSpawner } from "effect/process"
 import { formatAddress } from "../../domain/model/Address.ts"
 import type { NodeId } from "../../domain/model/Scalars.ts"
+import { type Answer, fromLine } from "../DriveLine.ts"
 import { NodeReport } from "../NodeReport.ts"
 import * as FleetState from "./FleetState.ts"
 import { readable } from "./LogLine.ts"
@@ -32,6 +33,11 @@ export interface FleetOptions {
   readonly args: ReadonlyArray<string>
 }
 
+/** Of nodes that are driven: what they have answered; that a process has ended, after all its answers. */
+export type Driven =
+  | { readonly _tag: "Answered"; readonly pid: number; readonly answers: ReadonlyArray<Answer> }
+  | { readonly _tag: "Ended"; readonly pid: number }
+
 export interface Fleet {
   /** Starts a node that does not run; a restarted one gets its former port. */
   readonly start: (nodeId: NodeId) => Effect.Effect<void, NodeProcess.SpawnFailed>
@@ -39,6 +45,13 @@ export interface Fleet {
   readonly kill: (nodeId: NodeId) => Effect.Effect<number>
   /** SIGTERM; completes when the process has ended. */
   readonly leave: (nodeId: NodeId) => Effect.Effect<void>
+  /** SIGSTOP, and SIGCONT. The value of the first is the reading of the monotonic clock right before it. */
+  readonly freeze: (nodeId: NodeId) => Effect.Effect<number>
+  readonly thaw: (nodeId: NodeId) => Effect.Effect<void>
+  /** Writes a line to the stdin of this process. False if it is gone or too much waits: then nothing is written. */
+  readonly send: (pid: number, line: string) => boolean
+  /** Tells the one who drives the nodes; of calls the last counts. */
+  readonly onDriven: (listener: (driven: Driven) => Effect.Effect<void>) => void
   readonly state: Effect.Effect<FleetState.FleetState>
   readonly changes: Stream.Stream<FleetState.FleetState>
   /**
@@ -54,6 +67,8 @@ export interface Fleet {
 /** Reading of the monotonic clock, milliseconds. */
 export const nowMs: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
+const nobody = (_driven: Driven): Effect.Effect<void> => Effect.void
+
 const describeCrash = (node: FleetState.NodeSeen): string =>
   `${node.nodeId} ended by itself (${FleetState.describeEnd(node.end)})`
 
@@ -65,6 +80,8 @@ export const make = Effect.fnUntraced(function* (
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const ref = yield* SubscriptionRef.make(FleetState.empty)
   const processes = new Map<NodeId, NodeProcess.NodeProcess>()
+  const byPid = new Map<number, NodeProcess.NodeProcess>()
+  let tell = nobody
   const seeds = [...options.ports.values()].map((port) => formatAddress(options.host, port)).join(",")
 
   const update = (
@@ -89,14 +106,23 @@ export const make = Effect.fnUntraced(function* (
     ])
     const identity = { nodeId, pid: child.pid }
     processes.set(nodeId, child)
+    byPid.set(child.pid, child)
     const atMs = yield* nowMs
     yield* SubscriptionRef.update(ref, (state) => FleetState.started(state, atMs, nodeId, child.pid))
     yield* child.listen({
-      onOutput: (line) =>
-        Option.match(NodeReport.fromLine(line), {
+      onOutput: (line) => {
+        const driven = fromLine(line)
+        if (Option.isSome(driven)) {
+          const said = driven.value
+          return "answers" in said
+            ? tell({ _tag: "Answered", pid: child.pid, answers: said.answers })
+            : update(identity, (node) => FleetState.progressed(node, said.progress))
+        }
+        return Option.match(NodeReport.fromLine(line), {
           onNone: () => update(identity, (node) => FleetState.logged(node, line)),
           onSome: (report) => update(identity, (node) => FleetState.reported(node, report))
-        }),
+        })
+      },
       onLog: (line) => update(identity, (node) => FleetState.logged(node, readable(line))),
       onEnd: (code) =>
         update(identity, (node) =>
@@ -104,14 +130,17 @@ export const make = Effect.fnUntraced(function* (
             node,
             Option.getOrElse(code, () => "signal")
           )
+        ).pipe(
+          Effect.andThen(Effect.sync(() => byPid.delete(child.pid))),
+          Effect.andThen(tell({ _tag: "Ended", pid: child.pid }))
         )
     })
   })
 
-  // The process gets its signal after everyone knows what its end will mean.
-  const end = Effect.fnUntraced(function* (
+  // The process gets its signal after everyone knows what will come of it.
+  const give = Effect.fnUntraced(function* (
     nodeId: NodeId,
-    status: "killed" | "leaving",
+    status: "killed" | "leaving" | "frozen",
     signal: (child: NodeProcess.NodeProcess) => Effect.Effect<void>
   ) {
     const child = processes.get(nodeId)
@@ -120,6 +149,13 @@ export const make = Effect.fnUntraced(function* (
     const atMs = yield* nowMs
     yield* signal(child)
     return atMs
+  })
+
+  const thaw = Effect.fnUntraced(function* (nodeId: NodeId) {
+    const child = processes.get(nodeId)
+    if (child === undefined) return
+    yield* update({ nodeId, pid: child.pid }, (node) => ({ ...node, status: "running" }))
+    yield* child.thaw
   })
 
   const changes = SubscriptionRef.changes(ref)
@@ -150,8 +186,14 @@ export const make = Effect.fnUntraced(function* (
       Effect.provideService(start(nodeId), ChildProcessSpawner.ChildProcessSpawner, spawner).pipe(
         Effect.provideService(Scope.Scope, scope)
       ),
-    kill: (nodeId) => end(nodeId, "killed", (child) => child.kill),
-    leave: (nodeId) => Effect.asVoid(end(nodeId, "leaving", (child) => child.terminate)),
+    kill: (nodeId) => give(nodeId, "killed", (child) => child.kill),
+    leave: (nodeId) => Effect.asVoid(give(nodeId, "leaving", (child) => child.terminate)),
+    freeze: (nodeId) => give(nodeId, "frozen", (child) => child.freeze),
+    thaw,
+    send: (pid, line) => byPid.get(pid)?.send(line) ?? false,
+    onDriven: (listener) => {
+      tell = listener
+    },
     state: SubscriptionRef.get(ref),
     changes,
     until

@@ -5,7 +5,8 @@ import { line, type Span, span } from "../terminal/Paint.ts"
 import { duration } from "./DemoResult.ts"
 import type { Display, Output } from "./Display.ts"
 import { type Fleet, nowMs } from "./Fleet.ts"
-import { frame } from "./Screen.ts"
+import * as FleetState from "./FleetState.ts"
+import { frame, type WriteProgress } from "./Screen.ts"
 
 /** Milliseconds between two frames. */
 const frameMs = 100
@@ -20,12 +21,16 @@ const showCursor = "\u001b[?25h"
 interface Drawn {
   readonly lines: number
   readonly frames: number
-  readonly step: { readonly name: string; readonly title: string; readonly startMs: number } | undefined
+  readonly step:
+    | { readonly name: string; readonly title: string; readonly startMs: number; readonly finishedBefore: number }
+    | undefined
 }
 
 export interface LiveOptions {
   readonly nodes: ReadonlyArray<NodeId>
   readonly partitionCount: number
+  /** How far the writes are. */
+  readonly writes: () => WriteProgress
 }
 
 /** Draws until its scope closes; then the view is gone, what was printed stays, and the cursor is back. */
@@ -43,7 +48,9 @@ export const make = Effect.fnUntraced(function* (
       const { frames, lines, step } = yield* Ref.get(drawn)
       const now = yield* nowMs
       const moment = {
-        ...options,
+        nodes: options.nodes,
+        partitionCount: options.partitionCount,
+        writes: options.writes(),
         step: step === undefined ? undefined : { ...step, elapsedMs: now - step.startMs },
         state: yield* fleet.state,
         frame: frames
@@ -63,7 +70,11 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.sleep(frameMs).pipe(Effect.andThen(draw([])), Effect.forever, Effect.forkScoped)
 
   return {
-    started: (name, title) => Effect.flatMap(nowMs, (startMs) => setStep({ name, title, startMs })),
+    started: (name, title) =>
+      Effect.gen(function* () {
+        const { finished: finishedBefore } = FleetState.migrations(yield* fleet.state)
+        yield* setStep({ name, title, startMs: yield* nowMs, finishedBefore })
+      }),
     finished: (result, story) =>
       setStep(undefined).pipe(
         Effect.andThen(

@@ -1,5 +1,5 @@
 /** One child process: its lines, its end, and the signals that it gets. Killed when its scope closes. */
-import { Effect, Fiber, type Option, type PlatformError, Schema, type Scope, Stream } from "effect"
+import { Effect, Fiber, type Option, type PlatformError, Queue, Schema, type Scope, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 
 /** The operating system could not start the process. */
@@ -32,12 +32,19 @@ export interface NodeProcess {
   readonly pid: number
   /** Tells the listener everything since the start; for one call. */
   readonly listen: (listener: Listener) => Effect.Effect<void, never, Scope.Scope>
+  /** Writes a line to its stdin, after those before. False if too many wait: then the line is not written. */
+  readonly send: (line: string) => boolean
+  /** SIGSTOP: it stands still until `thaw`, SIGCONT. */
+  readonly freeze: Effect.Effect<void>
+  readonly thaw: Effect.Effect<void>
   /** SIGKILL; completes when the process is gone. */
   readonly kill: Effect.Effect<void>
   /** SIGTERM; completes when the process is gone, in whatever way. */
   readonly terminate: Effect.Effect<void>
 }
 
+/** Lines that wait until the process reads them. */
+const maxWaitingLines = 1024
 /** Milliseconds that the last lines of an ended process may take. */
 const lastLinesMs = 1000
 
@@ -49,7 +56,11 @@ const lines = (bytes: Stream.Stream<Uint8Array, PlatformError.PlatformError>): S
     Stream.catchCause(() => Stream.empty)
   )
 
-/** Starts the process; its stdin stays open and empty as long as this process lives. */
+// A process that has ended cannot be signalled; how it ended is told elsewhere.
+const pause = (pid: number, signal: "SIGSTOP" | "SIGCONT"): Effect.Effect<void> =>
+  Effect.asVoid(Effect.result(Effect.try(() => process.kill(pid, signal))))
+
+/** Starts the process; its stdin stays open as long as this process lives. */
 export const spawn = Effect.fnUntraced(function* (
   program: Program,
   args: ReadonlyArray<string>
@@ -76,8 +87,25 @@ export const spawn = Effect.fnUntraced(function* (
       Effect.forkScoped
     )
   })
+  const input = yield* Queue.dropping<string>(maxWaitingLines)
+  yield* Stream.fromQueue(input).pipe(
+    Stream.map((line) => `${line}\n`),
+    Stream.encodeText,
+    Stream.run(handle.stdin),
+    // A process that has ended reads nothing any more.
+    Effect.exit,
+    Effect.forkScoped
+  )
   // A process that has ended by itself cannot be signalled any more, and need not be.
   const signalled = (killSignal: "SIGKILL" | "SIGTERM") =>
     handle.kill({ killSignal }).pipe(Effect.result, Effect.asVoid)
-  return { pid: handle.pid, listen, kill: signalled("SIGKILL"), terminate: signalled("SIGTERM") }
+  return {
+    pid: handle.pid,
+    listen,
+    send: (line) => Queue.offerUnsafe(input, line),
+    freeze: pause(handle.pid, "SIGSTOP"),
+    thaw: pause(handle.pid, "SIGCONT"),
+    kill: signalled("SIGKILL"),
+    terminate: signalled("SIGTERM")
+  }
 })

@@ -4,12 +4,29 @@ import type { NodeId } from "../../domain/model/Scalars.ts"
 import { NodeReport, type Placement } from "../NodeReport.ts"
 import { line, type Span, span, type Style } from "../terminal/Paint.ts"
 import { padEnd, padStart } from "../terminal/Table.ts"
+import { grouped } from "./DemoResult.ts"
 import * as FleetState from "./FleetState.ts"
 import { ownedCounts } from "./Movement.ts"
 
+/** How far the writes are. */
+export interface WriteProgress {
+  readonly writes: number
+  readonly acknowledged: number
+  readonly unknown: number
+}
+
+interface CurrentStep {
+  readonly name: string
+  readonly title: string
+  readonly elapsedMs: number
+  /** Copies of partitions that were finished before it. */
+  readonly finishedBefore: number
+}
+
 export interface Moment {
   /** What is under way; none between steps. */
-  readonly step: { readonly name: string; readonly title: string; readonly elapsedMs: number } | undefined
+  readonly step: CurrentStep | undefined
+  readonly writes: WriteProgress
   readonly nodes: ReadonlyArray<NodeId>
   readonly partitionCount: number
   readonly state: FleetState.FleetState
@@ -47,6 +64,8 @@ const stateOf = (node: FleetState.NodeSeen | undefined, report: NodeReport | und
       const member = report?.view.members.find((member) => member.nodeId === node.nodeId)
       return member?.state === "active" ? ["active", "green"] : [member?.state ?? "alone", "yellow"]
     }
+    case "frozen":
+      return ["frozen", "cyan"]
     case "leaving":
       return ["leaving", "yellow"]
     case "left":
@@ -79,6 +98,33 @@ const nodeLine = (moment: Moment, nodeId: NodeId, columns: number): ReadonlyArra
   ]
 }
 
+/** A bar of `columns` cells, filled by the share of `done` in `all`. */
+export const progressBar = (done: number, all: number, columns: number): string => {
+  const cells = all === 0 ? 0 : Math.min(columns, Math.floor((done / all) * columns))
+  return "█".repeat(cells) + "░".repeat(columns - cells)
+}
+
+const labelled = (label: string, bar: string, style: Style, text: string): ReadonlyArray<Span> => [
+  span(`  ${padEnd(label, 15)}`, "bold"),
+  span(bar, style),
+  span(` ${text}`)
+]
+
+const progressLines = ({ state, step, writes }: Moment, columns: number): ReadonlyArray<ReadonlyArray<Span>> => {
+  const width = Math.max(0, Math.min(maxBarColumns, columns - besideBar))
+  const { acknowledged, unknown } = writes
+  const told = `${grouped(acknowledged)} of ${grouped(writes.writes)}${unknown === 0 ? "" : `, ${unknown} unknown`}`
+  const { bytes, finished, open, queued } = FleetState.migrations(state)
+  const done = Math.max(0, finished - (step?.finishedBefore ?? finished))
+  const all = done + open + queued
+  const copied = `${(bytes / 1e6).toFixed(1)} MB`
+  const copies = all === 0 ? `none, ${copied} so far` : `${done} of ${all}, ${copied}`
+  return [
+    labelled("writes", progressBar(acknowledged, writes.writes, width), "cyan", told),
+    labelled("migrations", progressBar(done, all, width), "cyan", copies)
+  ]
+}
+
 /** The lines of a moment, for a terminal of `columns`. */
 export const frame = (moment: Moment, columns: number, canColor: boolean): ReadonlyArray<string> => {
   const { step } = moment
@@ -92,7 +138,6 @@ export const frame = (moment: Moment, columns: number, canColor: boolean): Reado
           span(` ${step.title} `),
           span(`${(step.elapsedMs / 1000).toFixed(1)} s`, "dim")
         ]
-  return [[], heading, ...moment.nodes.map((nodeId) => nodeLine(moment, nodeId, columns))].map((spans) =>
-    line(spans, columns, canColor)
-  )
+  const nodes = moment.nodes.map((nodeId) => nodeLine(moment, nodeId, columns))
+  return [[], heading, ...nodes, ...progressLines(moment, columns)].map((spans) => line(spans, columns, canColor))
 }

@@ -1,11 +1,13 @@
 /** The life of one node as a process: join, serve, leave. */
-import { Effect, Fiber, Layer, Option, Stdio, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, type Scope, Stdio, Stream } from "effect"
 import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
 import type { InvalidConfig } from "../../domain/model/InvalidConfig.ts"
 import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
+import type { ClusterServices } from "../../layers/Cluster.ts"
 import * as NodeCluster from "../../layers/NodeCluster.ts"
+import * as PartitionStoreMemory from "../../layers/PartitionStoreMemory.ts"
 import type { TransportBindError } from "../../layers/transport/TransportBindError.ts"
 import type { JoinFailed } from "../../services/ClusterErrors.ts"
 import type { MapStore } from "../../services/MapStore.ts"
@@ -14,6 +16,7 @@ import type { StoreFailed, StoreFull } from "../../services/StoreErrors.ts"
 import { Transport } from "../../services/Transport.ts"
 import { CommandFailed } from "../Failure.ts"
 import { exitCodeOf, Signals } from "../Signals.ts"
+import * as Driven from "./Driven.ts"
 import * as Logs from "./Logs.ts"
 import * as Reporter from "./Reporter.ts"
 
@@ -28,6 +31,8 @@ export interface NodeProgram {
   readonly store: NodeStore | undefined
   readonly report: boolean
   readonly stopWithStdin: boolean
+  /** Carries out operations that come in on stdin; without a store it keeps their data in memory. */
+  readonly drive: boolean
 }
 
 const failureOf = (nodeId: string, reason: StopReason): Effect.Effect<void, CommandFailed> => {
@@ -56,7 +61,10 @@ const leaveAtOnce = Effect.gen(function* () {
 })
 
 /** Completes when a signal, or the end of stdin, asks the node to go. */
-const asked = (program: NodeProgram): Effect.Effect<void, never, Signals | Stdio.Stdio> =>
+const asked = (
+  program: NodeProgram,
+  stdinEnds: Effect.Effect<void, never, Stdio.Stdio>
+): Effect.Effect<void, never, Signals | Stdio.Stdio> =>
   Effect.gen(function* () {
     const signals = yield* Signals
     const why = yield* program.stopWithStdin
@@ -67,36 +75,54 @@ const asked = (program: NodeProgram): Effect.Effect<void, never, Signals | Stdio
   })
 
 // Serves until the node stops by itself or has left because it was asked to.
-const serve = Effect.fnUntraced(function* (program: NodeProgram, stop: Effect.Effect<void>) {
+const serve = Effect.fnUntraced(function* <R>(
+  program: NodeProgram,
+  stop: Effect.Effect<void>,
+  also: Effect.Effect<void, never, R>
+) {
   const { nodeId } = program.node
   const cluster = yield* ClusterService
   const { localAddress } = yield* Transport
   const view = yield* cluster.membersView
   yield* Effect.logInfo(`"${nodeId}" listens on ${localAddress}, in a cluster of ${view.members.length}`)
   if (program.report) yield* Effect.forkScoped(Reporter.run)
+  yield* Effect.forkScoped(also)
   // The leave runs to its end in here: closing the layer while it is interrupted would not wait for it.
   yield* Effect.forkScoped(Effect.andThen(stop, cluster.leave))
   const reason = yield* cluster.stopped
   yield* failureOf(nodeId, reason)
 })
 
-/** Runs the node until it is asked to stop; completes when it has left, fails when it cannot join or go on. */
-export const runNode = (
+type Failure = InvalidConfig | JoinFailed | TransportBindError
+
+const runWith = Effect.fnUntraced(function* <R, E>(
+  program: NodeProgram,
+  stdinEnds: Effect.Effect<void, never, Stdio.Stdio>,
+  layer: Layer.Layer<ClusterServices | Transport | R, E>,
+  also: Effect.Effect<void, never, R | ClusterServices>
+) {
+  const stop = Fiber.join(yield* Effect.forkScoped(asked(program, stdinEnds)))
+  // Asked while it still looks for a cluster, there is nothing to leave.
+  const built = yield* Effect.raceFirst(Effect.asSome(Layer.build(layer)), Effect.as(stop, Option.none()))
+  if (Option.isSome(built)) yield* Effect.provideContext(serve(program, stop, also), built.value)
+})
+
+const start = (
   program: NodeProgram
-): Effect.Effect<void, CommandFailed | InvalidConfig | JoinFailed | TransportBindError, Signals | Stdio.Stdio> =>
-  Effect.gen(function* () {
-    const stop = Fiber.join(yield* Effect.forkScoped(asked(program)))
-    const { config, node, policy, store } = program
-    const settings = { config, node, policy }
-    const layer =
-      store === undefined
-        ? Layer.build(NodeCluster.layer(settings))
-        : Layer.build(NodeCluster.layer({ ...settings, store })).pipe(
-            Effect.catchTag(["StoreFailed", "StoreFull"], (error) =>
-              Effect.fail(new CommandFailed({ message: error.message, exitCode: 1 }))
-            )
-          )
-    // Asked while it still looks for a cluster, there is nothing to leave.
-    const built = yield* Effect.raceFirst(Effect.asSome(layer), Effect.as(stop, Option.none()))
-    if (Option.isSome(built)) yield* Effect.provideContext(serve(program, stop), built.value)
-  }).pipe(Effect.scoped, Effect.provide(Logs.layer(program.node.nodeId)))
+): Effect.Effect<void, CommandFailed | Failure, Signals | Stdio.Stdio | Scope.Scope> => {
+  const { config, drive, node, policy, store } = program
+  const settings = { config, node, policy }
+  if (store === undefined && !drive) return runWith(program, stdinEnds, NodeCluster.layer(settings), Effect.void)
+  const layer = NodeCluster.layer({ ...settings, store: store ?? PartitionStoreMemory.layer() })
+  return Effect.catchTag(
+    drive
+      ? Effect.flatMap(Driven.read, (input) => runWith(program, input.ended, layer, Driven.run(input)))
+      : runWith(program, stdinEnds, layer, Effect.void),
+    ["StoreFailed", "StoreFull"],
+    (error) => Effect.fail(new CommandFailed({ message: error.message, exitCode: 1 }))
+  )
+}
+
+/** Runs the node until it is asked to stop; completes when it has left, fails when it cannot join or go on. */
+export const runNode = (program: NodeProgram): Effect.Effect<void, CommandFailed | Failure, Signals | Stdio.Stdio> =>
+  start(program).pipe(Effect.scoped, Effect.provide(Logs.layer(program.node.nodeId)))

@@ -1,4 +1,4 @@
-/** Prints what a node sees, as a line of JSON on stdout, at every change. */
+/** Prints what a node sees, as a line of JSON on stdout, whenever it changes. */
 import { Clock, Console, Effect, Option, Schedule, Stream } from "effect"
 import type { MembersView } from "../../domain/model/MembersView.ts"
 import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
@@ -8,6 +8,12 @@ import { NodeReport } from "../NodeReport.ts"
 
 /** Changes are announced; looking again this often catches what is no announced change, such as a view's version alone. */
 const recheckMs = 100
+
+/**
+ * While partitions are copied the table changes all the time, and each report tells all of it: this many changes in
+ * a row are reported at once, then one for each `recheckMs`.
+ */
+const maxBurst = 8
 
 interface Seen {
   readonly view: MembersView
@@ -35,6 +41,8 @@ export const run: Effect.Effect<void, never, ClusterService | ClusterDriver> = E
   const driver = yield* ClusterDriver
   let seen: Seen | undefined
   let last: NodeReport | undefined
+  let burst = maxBurst
+  let earnedAtMs = 0
 
   const look = Effect.gen(function* () {
     const { phase } = yield* driver.state
@@ -47,6 +55,11 @@ export const run: Effect.Effect<void, never, ClusterService | ClusterDriver> = E
       settled: Effect.succeed(phase._tag === "Joined" && phase.settled)
     })
     if (seen !== undefined && isIdentical(seen, now)) return
+    const nowMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
+    const earned = Math.floor((nowMs - earnedAtMs) / recheckMs)
+    if (burst === 0 && earned === 0) return
+    if (earned > 0) earnedAtMs = nowMs
+    burst = Math.min(maxBurst, burst + earned) - 1
     seen = now
     const report = NodeReport.of({ ...now, nodeId: cluster.nodeId, atMs: yield* Clock.currentTimeMillis })
     if (last !== undefined && NodeReport.isSame(last, report)) return

@@ -8,7 +8,7 @@ import type { Display } from "../../../src/cli/demo/Display.ts"
 
 const fakeNode = fileURLToPath(new URL("./FakeNode.ts", import.meta.url))
 const blind: Display = { started: () => Effect.void, finished: () => Effect.void, print: () => Effect.void }
-const options = { ...Demo.defaults, nodes: ["n1", "n2"], formWithinMs: 1500 }
+const options = { ...Demo.defaults, nodes: ["n1", "n2"], joiner: "n3", formWithinMs: 1500 }
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -22,8 +22,8 @@ const play = (behaviour: string, command = process.execPath) =>
   Effect.gen(function* () {
     // `env` gives each run a variable of its own.
     const program = { command: "env", args: [`FAKE_NODE=${behaviour}`, command, fakeNode] }
-    const fleet = yield* Demo.fleetFor(options, { program, host: "127.0.0.1", ports: [1, 2] })
-    const demo = yield* Demo.make(options, fleet, blind)
+    const fleet = yield* Demo.fleetFor(options, { program, host: "127.0.0.1", ports: [1, 2, 3] })
+    const demo = yield* Demo.make(options, fleet, yield* Demo.writerFor(options, fleet), blind)
     const error = yield* Effect.flip(demo.play)
     const { nodes } = yield* fleet.state
     return { error, pids: [...nodes.values()].map(({ pid }) => pid), results: yield* demo.results }

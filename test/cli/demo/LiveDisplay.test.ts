@@ -10,6 +10,10 @@ const still: Fleet = {
   start: () => Effect.void,
   kill: () => Effect.succeed(0),
   leave: () => Effect.void,
+  freeze: () => Effect.succeed(0),
+  thaw: () => Effect.void,
+  send: () => true,
+  onDriven: () => {},
   state: Effect.succeed(FleetState.empty),
   changes: Stream.empty,
   until: () => Effect.succeed(FleetState.empty)
@@ -21,9 +25,10 @@ const result: StepResult = {
   ownersMoved: 1,
   withoutReplica: 0,
   promotedMs: 100,
-  viewVersion: 2,
   masterId: "n1",
-  owned: []
+  owned: [],
+  acknowledged: 0,
+  gapMs: 0
 }
 
 // oxlint-disable-next-line no-control-regex -- control sequences are what is read
@@ -50,7 +55,11 @@ const display = Effect.gen(function* () {
     columns: () => 60,
     canColor: false
   }
-  const made = LiveDisplay.make(output, still, { nodes: ["n1", "n2"], partitionCount: 271 })
+  const made = LiveDisplay.make(output, still, {
+    nodes: ["n1", "n2"],
+    partitionCount: 271,
+    writes: () => ({ writes: 100, acknowledged: 50, unknown: 0 })
+  })
   return {
     display: yield* Effect.provideService(made, Scope.Scope, scope),
     close: Scope.close(scope, Exit.void),
@@ -64,12 +73,12 @@ it.effect("the view is drawn in place, below what stays", () =>
     const { close, display: live, screen } = yield* display
     yield* live.started("kill", "kill -9 n2")
     yield* TestClock.adjust("1 seconds")
-    assert.strictEqual(screen().length, 1 + 1 + 1 + 2 + 1)
+    assert.strictEqual(screen().length, 1 + 1 + 1 + 2 + 2 + 1)
     assert.match(screen()[2] ?? "", /kill kill -9 n2 0\.[89] s|kill kill -9 n2 1\.0 s/)
     yield* Effect.forkChild(live.finished(result, "done"))
     yield* TestClock.adjust("1 seconds")
     assert.strictEqual(screen()[2], "✔ kill 120 ms: done")
-    assert.strictEqual(screen().length, 3 + 4 + 1)
+    assert.strictEqual(screen().length, 3 + 6 + 1)
     yield* close
   })
 )

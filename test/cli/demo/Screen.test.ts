@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import * as FleetState from "../../../src/cli/demo/FleetState.ts"
-import { bar, frame } from "../../../src/cli/demo/Screen.ts"
+import { bar, frame, progressBar } from "../../../src/cli/demo/Screen.ts"
 import type { NodeReport } from "../../../src/cli/NodeReport.ts"
 
 const report: NodeReport = {
@@ -30,8 +30,12 @@ const state = ["n1", "n2"].reduce(
     FleetState.change(state, 1, { nodeId, pid: i + 1 }, (node) => FleetState.reported(node, { ...report, nodeId })),
   started
 )
+const copying = FleetState.change(state, 1, { nodeId: "n1", pid: 1 }, (node) =>
+  FleetState.progressed(node, { open: 2, queued: 10, finished: 18, bytes: 1_250_000 })
+)
 const moment = {
-  step: { name: "kill", title: "kill -9 n2", elapsedMs: 1250 },
+  step: { name: "kill", title: "kill -9 n2", elapsedMs: 1250, finishedBefore: 10 },
+  writes: { writes: 100_000, acknowledged: 50_000, unknown: 0 },
   nodes: ["n1", "n2", "n3"],
   partitionCount: 4,
   state,
@@ -45,8 +49,26 @@ describe("frame", () => {
       "  ⠋ kill kill -9 n2 1.3 s",
       "  n1  ★ active   ████████████████████    3 owned    1 backed up",
       "  n2    suspect  ████████░░░░░░░░░░░░    1 owned    3 backed up",
-      "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backed up"
+      "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backed up",
+      "  writes         ██████████░░░░░░░░░░ 50,000 of 100,000",
+      "  migrations     ░░░░░░░░░░░░░░░░░░░░ none, 0.0 MB so far"
     ])
+  })
+
+  it("shows how far the migrations of the step are, and writes whose outcome is unknown", () => {
+    const writes = { writes: 1000, acknowledged: 999, unknown: 1 }
+    assert.deepStrictEqual(frame({ ...moment, state: copying, writes }, 80, false).slice(-2), [
+      "  writes         ████████████████████████████████████░ 999 of 1,000, 1 unknown",
+      "  migrations     ██████████████░░░░░░░░░░░░░░░░░░░░░░░ 8 of 20, 1.3 MB"
+    ])
+  })
+
+  it("a node that stands still is shown as frozen", () => {
+    const frozen = FleetState.change(state, 2, { nodeId: "n2", pid: 2 }, (node) => ({
+      ...node,
+      status: "frozen" as const
+    }))
+    assert.match(frame({ ...moment, state: frozen }, 100, false)[3] ?? "", /n2 +frozen/)
   })
 
   it("no line is wider than the terminal, however narrow", () => {
@@ -72,5 +94,17 @@ describe("bar", () => {
     [4, "████"]
   ])("%d of 4 partitions on 4 nodes: %s", (owned, drawn) => {
     assert.strictEqual(bar(owned, 4, 4, 4), drawn)
+  })
+})
+
+describe("progressBar", () => {
+  it.each([
+    [0, 0, "░░░░"],
+    [0, 4, "░░░░"],
+    [3, 4, "███░"],
+    [4, 4, "████"],
+    [5, 4, "████"]
+  ])("%d of %d: %s", (done, all, drawn) => {
+    assert.strictEqual(progressBar(done, all, 4), drawn)
   })
 })
