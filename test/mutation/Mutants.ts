@@ -1,4 +1,5 @@
 /** The mutants, by the rule that each breaks. */
+import { dataMutants } from "./DataMutants.ts"
 import { mutantVariable, type Mutant } from "./Mutant.ts"
 
 const inProtocol = (
@@ -17,7 +18,7 @@ const inProtocol = (
   ...(equivalent === undefined ? {} : { equivalent })
 })
 
-export const mutants: ReadonlyArray<Mutant> = [
+const membershipMutants: ReadonlyArray<Mutant> = [
   inProtocol(
     "1",
     "who rejoins keeps its incarnation",
@@ -515,6 +516,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     "if (!foundingGroup(step, fresh, present).includes(step.self.nodeId)) { found(step, [step.self.nodeId]); return false }"
   )
 ]
+
+/** All of them, those of the data plane last. */
+export const mutants: ReadonlyArray<Mutant> = [...membershipMutants, ...dataMutants]
 
 /** The mutant of this process, if its environment names one. */
 export const activeMutant = (): Mutant | undefined => {

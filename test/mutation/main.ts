@@ -18,11 +18,19 @@ const seeds = 120
 /** Rounds of walks, of some 200,000 transitions each. */
 const rounds = 5
 const root = join(import.meta.dirname, "../..")
+/** Seeds with data, each under one policy. */
+const dataSeeds = 60
+const dataSpecs = ["test/domain/replication", "test/domain/protocol/Migrating.test.ts"]
+
+/** Rules of data have their own specs and seeds, and no walks. */
+const isOfData = (mutant: Mutant | undefined): boolean => mutant?.rule.startsWith("D") === true
 // What concerns detectors is caught by their specs, which take long.
-const specsFor = (mutant: Mutant | undefined): ReadonlyArray<string> =>
-  mutant?.file.startsWith("protocol/") === true
+const specsFor = (mutant: Mutant | undefined): ReadonlyArray<string> => {
+  if (isOfData(mutant)) return dataSpecs
+  return mutant?.file.startsWith("protocol/") === true
     ? ["test/domain/protocol"]
     : ["test/domain/protocol", "test/domain/detection"]
+}
 
 const args = process.argv.slice(2)
 const isQuick = args.includes("--quick")
@@ -135,8 +143,10 @@ const bySearch = async (script: string, size: number, mutant: Mutant | undefined
   const { policy, runs, violation } = found
   return violation === undefined ? undefined : `${runs}, ${policy}: ${violation}`
 }
-const bySimulator = (mutant: Mutant | undefined) => bySearch("Seeds.ts", seeds, mutant)
-const byWalks = (mutant: Mutant | undefined) => bySearch("Walks.ts", rounds, mutant)
+const bySimulator = (mutant: Mutant | undefined) =>
+  isOfData(mutant) ? bySearch("DataSeeds.ts", dataSeeds, mutant) : bySearch("Seeds.ts", seeds, mutant)
+const byWalks = (mutant: Mutant | undefined) =>
+  isOfData(mutant) ? Promise.resolve(undefined) : bySearch("Walks.ts", rounds, mutant)
 
 const isEnough = (found: string | undefined): boolean => stopsAtFirst && found !== undefined
 

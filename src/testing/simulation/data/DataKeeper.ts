@@ -65,7 +65,11 @@ export class DataKeeper {
     this.isOver = true
     this.oracle.stop()
     this.aim.stop()
-    for (const process of this.world().living) this.world().act(process, rebalance)
+    // What was moved about is evened out, by whoever acts then.
+    for (const delayMs of [0, 10_000, 30_000]) {
+      const world = this.world()
+      world.later(delayMs, () => world.living.forEach((process) => world.act(process, rebalance)))
+    }
   }
 
   private look(): void {

@@ -46,6 +46,8 @@ export interface DataCounts {
 }
 
 const timeoutMs = 4000
+/** With a shorter horizon tombstones are forgotten during a run. */
+const forgetfulMs = 600_000
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 export class Oracle {
@@ -140,12 +142,33 @@ export class Oracle {
     if (stamp === undefined) return true
     const mapType = operation.type === "put" || operation.type === "delete" ? "lww" : "or"
     const records = store.records(partitionId, operation.mapName, mapType, operation.key)
+    // A tombstone may be forgotten where that is soon; what it removed must not come back.
+    const isRemoval = operation.type === "delete" || operation.type === "remove"
+    if (isRemoval && this.planes.settings.tombstoneHorizonMs < forgetfulMs) {
+      return records.every((record) =>
+        record.type === "lww"
+          ? record.value === undefined || Timestamp.compare(record.time, stamp) >= 0
+          : record.removed !== undefined || operation.type !== "remove" || isOther(record.value, operation.value)
+      )
+    }
+    if ((records.length === 0 || operation.type === "add") && this.mayBeForgotten(written)) return true
     return records.some((record) =>
       record.type === "lww"
         ? Timestamp.compare(record.time, stamp) >= 0
         : operation.type === "add"
           ? Timestamp.compare(record.tag, stamp) === 0
           : record.removed !== undefined && Timestamp.compare(record.removed, stamp) >= 0
+    )
+  }
+
+  // It was removed by somebody else, and the tombstone is gone as well.
+  private mayBeForgotten({ operation, partitionId }: Written): boolean {
+    if (this.planes.settings.tombstoneHorizonMs >= forgetfulMs) return false
+    return this.written.some(
+      (other) =>
+        other.partitionId === partitionId &&
+        other.operation.key === operation.key &&
+        (other.operation.type === "delete" || other.operation.type === "remove")
     )
   }
 
@@ -222,6 +245,10 @@ export class Oracle {
     }
   }
 }
+
+// Values are texts of numbers.
+const isOther = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  new TextDecoder().decode(a) !== new TextDecoder().decode(b)
 
 const describe = ({ endMs, id, operation, partitionId, stamp }: Written): string =>
   `${operation.type} ${operation.mapName}/${operation.key} (request ${id}, partition ${partitionId}, answered at ${Math.round(endMs)} ms, stamp ${stamp?.wallMs}.${stamp?.counter} ${stamp?.node})`

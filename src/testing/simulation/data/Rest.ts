@@ -18,10 +18,11 @@ const planeFault = (plane: Plane): string | undefined => {
     if (partition.readied !== undefined) return `${what} waits for the master's word`
     if (partition.pending.size > 0) return `${what} has ${partition.pending.size} writes pending`
     if (partition.suspendedTo > table.version) return `${what} is suspended`
-    if (!isReplica && partition.hasData) return `${what} is a stray`
+    if (!isReplica && partition.hasData && !partition.isSetAside) return `${what} is a stray`
   }
   for (const id of store.filled) {
     const row = table.rows[id]
+    if (state.partitions.get(id)?.isSetAside === true) continue
     if (row?.owner !== process.id && row?.backups.includes(process.id) !== true) return `${name} stores the stray ${id}`
   }
   return undefined

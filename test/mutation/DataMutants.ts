@@ -1,0 +1,236 @@
+/** Mutants of the data plane: `D` and the number of the rule of data that each breaks. */
+import type { Mutant } from "./Mutant.ts"
+
+const mutant =
+  (folder: "replication" | "protocol") =>
+  (rule: string, name: string, file: string, find: string, replace: string, equivalent?: string): Mutant => ({
+    rule: `D${rule}`,
+    name,
+    file: `${folder}/${file}.ts`,
+    find,
+    replace,
+    ...(equivalent === undefined ? {} : { equivalent })
+  })
+const inReplication = mutant("replication")
+const inProtocol = mutant("protocol")
+
+export const dataMutants: ReadonlyArray<Mutant> = [
+  inReplication(
+    "1",
+    "a process acts on a table that means the one before it",
+    "Sight",
+    "memberAs(view, self) !== undefined && isHolder(custody, self)",
+    "memberOf(view, self.nodeId) !== undefined && custody.holders.some(({ nodeId }) => nodeId === self.nodeId)"
+  ),
+  inReplication(
+    "1",
+    "versions are compared across lineages",
+    "Sight",
+    'view !== undefined && relate(view, { lineage, version: viewVersion }) !== "foreign"',
+    "view !== undefined && lineage !== undefined && viewVersion >= 0"
+  ),
+  inReplication(
+    "2",
+    "the timestamp's node is the id alone",
+    "DataStep",
+    "Timestamp.nodeOf(nodeId, incarnation)",
+    "Timestamp.nodeOf(nodeId, incarnation === 0 ? 1 : 0)"
+  ),
+  inReplication(
+    "3",
+    "an acknowledgement does not wait for a destination that is ready",
+    "Authority",
+    'if (copyOut !== undefined && copyOut.phase === "ready") set.set',
+    'if (copyOut !== undefined && copyOut.phase === "copy") set.delete(copyOut.destination)\n  if (set.size > 1e9 && copyOut !== undefined) set.set'
+  ),
+  inReplication(
+    "3",
+    "one replica is enough",
+    "Owner",
+    "for (const [nodeId, incarnation] of needed) if (write.acked.get(nodeId) !== incarnation) return",
+    "if (needed.size > 0 && write.acked.size === 0) return"
+  ),
+  inReplication(
+    "3",
+    "pending writes are not judged by the new set",
+    "Owner",
+    "if (isOwner(step, partition.id) && ackers === partition.ackers && !partition.wasSuspended) return",
+    "if (isOwner(step, partition.id)) return"
+  ),
+  inReplication(
+    "4",
+    "a replica accepts from whoever is not the owner",
+    "Authority",
+    "if (rowOf(step, partition.id)?.owner !== from || holderOf(step, from) !== memberIncarnation(step.sight, from)) {",
+    "if (holderOf(step, from) !== memberIncarnation(step.sight, from)) {"
+  ),
+  inReplication(
+    "4",
+    "a node that is no replica accepts",
+    "Authority",
+    "return isReplica(step, partition.id) || partition.copyIn?.source === from || partition.readied?.source === from",
+    "return true"
+  ),
+  inReplication(
+    "5",
+    "who takes records from a newer owner goes on acting",
+    "Authority",
+    "if (stamp.tableVersion > step.tableVersion) {\n    partition.suspendedTo",
+    "if (stamp.tableVersion > step.tableVersion + 1e15) {\n    partition.suspendedTo"
+  ),
+  inReplication(
+    "6",
+    "a former owner leaves its writes unanswered",
+    "Owner",
+    'answer(step, purpose.replyTo, { type: "stale", deltas: purpose.deltas })',
+    'answer(step, purpose.replyTo, { type: "done", deltas: purpose.deltas })'
+  ),
+  inReplication(
+    "7",
+    "a request is sent again when its connection ends",
+    "Origin",
+    'if (request.work.type === "get") {\n      request.sent = undefined\n      request.retryAtMs',
+    "if (request.id > 0) {\n      request.sent = undefined\n      request.retryAtMs"
+  ),
+  inProtocol(
+    "8",
+    "a row lists a destination before its copy",
+    "Migrating",
+    'if (next._tag === "Copy" && isCopied(joined, row.owner, next.destination)) break',
+    'if (next._tag === "Copy" && isCopied(joined, row.owner, next.destination) && row.backups.length > 0) break'
+  ),
+  inReplication(
+    "8",
+    "whoever is asked is the source of a copy",
+    "CopyOut",
+    'if (!acts(step, partition)) return "notOwner"',
+    'if (step.tableVersion < 0) return "notOwner"'
+  ),
+  inReplication(
+    "8",
+    "a destination takes a copy from anyone",
+    "CopyIn",
+    'if (step.tableVersion >= plannedAt && rowOf(step, partitionId)?.owner !== from) return "notOwner"',
+    'if (step.tableVersion < 0) return "notOwner"'
+  ),
+  inReplication(
+    "9",
+    "a copy starts by an older table than its plan's",
+    "CopyOut",
+    "if (step.tableVersion < plannedAt) return",
+    "if (step.tableVersion < 0) return"
+  ),
+  inReplication(
+    "10",
+    "changes during a copy are not sent behind it",
+    "CopyOut",
+    'if (copy?.phase !== "copy") return\n  copy.deltas.push(content)',
+    'if (copy?.phase !== "copy" || !copy.isRead) return\n  copy.deltas.push(content)'
+  ),
+  inReplication(
+    "11",
+    "the end of a stream is believed with parts missing",
+    "CopyIn",
+    "if (message.chunks !== copy.next) {",
+    "if (copy.next === 0) {"
+  ),
+  inReplication(
+    "11",
+    "a destination says that it is ready before its store has merged everything",
+    "CopyIn",
+    "if (!copy.isEnded || copy.merging > 0) return",
+    "if (!copy.isEnded) return"
+  ),
+  inReplication(
+    "12",
+    "a source gives up after it is ready",
+    "CopyOut",
+    'if (copy.phase === "ready") return\n  const { links',
+    "const { links"
+  ),
+  inProtocol(
+    "13",
+    "a migration is committed whoever owns the partition now",
+    "Migrating",
+    "if (row?.owner !== source) return `${source} does not own the partition any more`",
+    "if (row === undefined) return `${source} does not own the partition any more`"
+  ),
+  inProtocol(
+    "13",
+    "the source's word is enough",
+    "Migrating",
+    'if (from !== migration.destination) return "wrongSender"',
+    'if (from === "") return "wrongSender"',
+    "the source's READY goes to the destination; nobody else tells the master of an id"
+  ),
+  inReplication(
+    "14",
+    "a cancel counts before its table has come",
+    "DataPlane",
+    "if (step.tableVersion < (message.tableVersion ?? 0)) return",
+    "if (message.tableVersion === -1) return"
+  ),
+  inProtocol(
+    "14",
+    "who asks about a closed migration is not answered",
+    "Migrating",
+    'tell(step, to, cancelOf(joined, { id, partitionId }, "it is not open"))',
+    'if (id === "") tell(step, to, cancelOf(joined, { id, partitionId }, "it is not open"))'
+  ),
+  inReplication(
+    "17",
+    "data that is not listed is dropped without being offered",
+    "Strays",
+    "return result.records === 0 ? finish(step, partition, session) : read(step, partition, session)",
+    "return finish(step, partition, session)"
+  ),
+  inReplication(
+    "17",
+    "an offer is confirmed before the backups hold it",
+    "Owner",
+    "  Recovering.received(step, partition)\n  const deadlineMs",
+    "  Recovering.received(step, partition)\n  confirm(step, nodeId, incarnation, { partitionId, batch, accepted: true })\n  const deadlineMs"
+  ),
+  inReplication(
+    "17",
+    "strays are not handed over",
+    "Strays",
+    "if (!state.isOpened || !isMember || isBusy || !isStray(step, partition)) {",
+    "if (state.lastId >= 0 || !isMember || isBusy || !isStray(step, partition)) {"
+  ),
+  inProtocol(
+    "18",
+    "who comes back as another process keeps its slots",
+    "MigrationBasis",
+    "if (now !== undefined && incarnationOf(now) !== incarnation) replaced.add(nodeId)",
+    "if (now === undefined && incarnation < 0) replaced.add(nodeId)"
+  ),
+  inReplication(
+    "19",
+    "a partition without survivors is open at once",
+    "Owner",
+    'if (isRecovering(step, partition.id)) return "recovering"',
+    'if (isRecovering(step, -1)) return "recovering"'
+  ),
+  inReplication(
+    "19",
+    "nobody is waited for",
+    "Recovering",
+    "return awaited.size === 0\n",
+    "return awaited.size >= 0\n"
+  ),
+  inReplication(
+    "21",
+    "the owner forgets tombstones by age alone",
+    "Tombstones",
+    "if (step.nowMs - partition.steadySinceMs < tombstoneHorizonMs || partition.copyOut !== undefined) return 0",
+    "if (step.nowMs < 0) return 0"
+  ),
+  inReplication(
+    "22",
+    "records that the owner has forgotten are taken back",
+    "Owner",
+    '{ _tag: "Merge", content, epoch: partition.epoch },\n    { _tag: "Offer"',
+    '{ _tag: "Merge", content, epoch: undefined },\n    { _tag: "Offer"'
+  )
+]
