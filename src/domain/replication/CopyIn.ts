@@ -40,9 +40,10 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
   partition.syncedAtMs = step.nowMs
   partition.hasData = true
   partition.storing++
+  // Taken as it is: what the owner holds is not gone, however old it is.
   step.store(
     partitionId,
-    { _tag: "Merge", content: { chunks: mapStates, deltas: deltaOps }, epoch },
+    { _tag: "Merge", content: { chunks: mapStates, deltas: deltaOps }, epoch: undefined },
     { _tag: "Part", partitionId, copy, sequence }
   )
   return "taken"

@@ -3,6 +3,7 @@
  * again. Safety is checked at every step, agreement at the end.
  */
 import type { ClusterConfig } from "../../domain/model/ClusterConfig.ts"
+import type { ClusterCommand } from "../../domain/protocol/ClusterCommand.ts"
 import { available, type QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import type { Topology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "./Agreement.ts"
@@ -11,7 +12,7 @@ import type { DataOptions } from "./data/DataPlanes.ts"
 import type { DataCounts } from "./data/Oracle.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
 import { awaitAgreement, heal } from "./Healing.ts"
-import type { Tamper } from "./Process.ts"
+import type { Process, Tamper } from "./Process.ts"
 import { drawFaults, type Profile } from "./Profile.ts"
 import { random } from "./Random.ts"
 import { Safety } from "./Safety.ts"
@@ -116,7 +117,14 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
     tamper: options.tamper,
     observe: (process, before) => safety.stepped(process, before),
     heard: (listener, speaker) => safety.heard(listener, speaker),
-    data: keeper?.hooks
+    data: keeper?.hooks,
+    ...(keeper === undefined
+      ? {}
+      : {
+          executes: (_: Process, command: ClusterCommand) => {
+            if (command._tag === "Publish") keeper.published(command.changes)
+          }
+        })
   })
   const safety = new Safety(() => world)
   world.hasSameSeeds = setup.hasSameSeeds

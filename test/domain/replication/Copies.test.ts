@@ -151,6 +151,12 @@ describe("the destination of a copy", () => {
     expect(c.text()).not.toContain("store")
   })
 
+  it("takes what it is sent whole, however old, whatever its owner has forgotten (rules 20, 22)", () => {
+    const epoch = { baseMs: 0, markMs: 900 }
+    const c = destination().receive("a", { ...partOf("5-1", 0), epoch })
+    expect(c.requests.at(-1)).toMatchObject({ _tag: "Merge", epoch: undefined })
+  })
+
   it("keeps what it has when the migration is cancelled (rule 15)", () => {
     const c = destination()
       .receive("a", partOf("5-1", 0))

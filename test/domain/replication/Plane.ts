@@ -3,13 +3,13 @@
  * it causes. Nodes are named `a`, `b`, …; the incarnation of a node is 1 unless the spec says otherwise.
  */
 import { ClusterPartitionTable } from "../../../src/domain/placement/ClusterPartitionTable.ts"
-import type { DataCommand, DataEvent, StoreResult } from "../../../src/domain/replication/DataCommand.ts"
+import type { DataCommand, DataEvent, StoreRequest, StoreResult } from "../../../src/domain/replication/DataCommand.ts"
 import type { Content, DataBody, Stamp } from "../../../src/domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../src/domain/replication/DataPlane.ts"
 import { type DataSettings, defaultDataSettings } from "../../../src/domain/replication/DataSettings.ts"
 import { type DataState, initialData, type PartitionData } from "../../../src/domain/replication/DataState.ts"
 import type { Sight } from "../../../src/domain/replication/Sight.ts"
-import type { ClusterMessage } from "../../../src/domain/wire/ClusterMessage.ts"
+import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import type { RecoveringPartition } from "../../../src/domain/wire/Extensions.ts"
 
 export interface TableOptions {
@@ -136,6 +136,8 @@ export class Plane {
   nowMs = 0
   private readonly self: string
   private readonly tokens: Array<number> = []
+  /** What the store was asked for, in order. */
+  readonly requests: Array<StoreRequest> = []
   private lines: Array<string> = []
   /** Of the last replicate that was sent. */
   writeId = 0
@@ -152,7 +154,10 @@ export class Plane {
   private feed(text: string, event: DataEvent): this {
     const commands = DataPlane.handle(this.state, event, this.nowMs, 1000 + this.nowMs)
     for (const command of commands) {
-      if (command._tag === "Store") this.tokens.push(command.token)
+      if (command._tag === "Store") {
+        this.tokens.push(command.token)
+        this.requests.push(command.request)
+      }
       if (command._tag === "Tell" && command.message.body.type === "replicate") {
         this.writeId = command.message.body.writeId
       }
@@ -227,7 +232,7 @@ export const startOf = (migrationId: string, destinationNodeId: string): Cluster
   partitionId: 0,
   destinationNodeId
 })
-export const partOf = (migrationId: string, sourceVersion: number): ClusterMessage => ({
+export const partOf = (migrationId: string, sourceVersion: number): ClusterMessageOf<"MIGRATE_DATA"> => ({
   type: "MIGRATE_DATA",
   partitionId: 0,
   mapStates: [],

@@ -3,9 +3,11 @@
  * its backups have confirmed is that it survives as many crashes between repairs as there are backups; a live node
  * that was removed counts, because its partitions were short of a replica meanwhile.
  */
+import type { ClusterChange } from "../../../domain/model/ClusterChange.ts"
 import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
 import type { World } from "../World.ts"
+import { Violation } from "../Violation.ts"
 import { Aim } from "./Aim.ts"
 import type { DataOptions } from "./DataPlanes.ts"
 import { type DataCounts, Oracle } from "./Oracle.ts"
@@ -21,6 +23,9 @@ export class DataKeeper {
   /** Processes that have ended since the last repair. */
   private crashes = 0
   private kills = 0
+  /** Partitions of which no replica survived, and those that were reported. */
+  private readonly gone = new Set<number>()
+  private readonly reported = new Set<number>()
   /** Backups that every row had when the cluster was last repaired. */
   private copies = 0
   /** Hosts of live nodes that were not full members at some time since the last repair. */
@@ -39,7 +44,7 @@ export class DataKeeper {
         const { host } = process
         world().note(`FAULT aimed: kill ${process.name}`)
         world().kill(process, false)
-        this.oracle.checkSurvival()
+        this.ended()
         world().later(world().random.between(50, 1500), () => world().start(host))
       }
     })
@@ -121,7 +126,7 @@ export class DataKeeper {
 
   /** May a process end now? Then it counts. */
   private spend(): boolean {
-    if (this.crashes + this.out.size >= this.copies) return false
+    if (this.options.losesData !== true && this.crashes + this.out.size >= this.copies) return false
     this.crashes++
     this.kills++
     return true
@@ -134,7 +139,7 @@ export class DataKeeper {
       case "Kill":
       case "Leave": {
         const isFree = this.spend()
-        if (isFree && fault._tag === "Kill") world.later(0, () => this.oracle.checkSurvival())
+        if (isFree && fault._tag === "Kill") world.later(0, () => this.ended())
         return isFree
       }
       // Several processes at a time, or nodes that do not say what they can.
@@ -152,15 +157,46 @@ export class DataKeeper {
     }
   }
 
+  // A process has ended: nothing that was acknowledged is gone, or it is known what is.
+  private ended(): void {
+    if (this.options.losesData !== true) return this.oracle.checkSurvival()
+    const { living } = this.world()
+    const joined = living
+      .flatMap((process) => process.joined ?? [])
+      .toSorted((a, b) => b.table.version - a.table.version)
+    const [newest] = joined
+    if (newest === undefined) return
+    const alive = new Set(living.map(({ name }) => name))
+    const incarnations = new Map(newest.custody.holders.map(({ incarnation, nodeId }) => [nodeId, incarnation]))
+    for (const row of newest.table.rows) {
+      if (row === undefined || newest.custody.recovering.some(({ partitionId }) => partitionId === row.partitionId))
+        continue
+      const isSomewhere = this.oracle.stores.some((store) => store.filled.includes(row.partitionId))
+      const survives =
+        isSomewhere || [row.owner, ...row.backups].some((id) => alive.has(`${id}@${incarnations.get(id) ?? 0}`))
+      if (!survives) this.gone.add(row.partitionId)
+    }
+  }
+
+  /** A kernel tells its subscribers. */
+  published(changes: ReadonlyArray<ClusterChange>): void {
+    for (const change of changes) if (change._tag === "PartitionLost") this.reported.add(change.partitionId)
+  }
+
   unrest(): string | undefined {
     const world = this.world()
     return world.planes === undefined ? undefined : unrest(world, world.planes)
   }
   checkEnd(): void {
+    const listed = (ids: ReadonlySet<number>) => [...ids].toSorted((a, b) => a - b).join()
+    if (listed(this.gone) !== listed(this.reported)) {
+      throw new Violation(`partitions ${listed(this.gone)} are lost, and ${listed(this.reported)} are reported`)
+    }
+    if (this.options.losesData === true) return
     this.oracle.checkSurvival()
     this.oracle.checkEnd()
   }
   get counts(): DataCounts {
-    return { ...this.oracle.counts, kills: this.kills }
+    return { ...this.oracle.counts, kills: this.kills, lost: [...this.reported] }
   }
 }

@@ -35,8 +35,11 @@ export interface DataOptions {
    * within a moment after the row of one of their partitions has changed. Default 0.5.
    */
   readonly aim?: number
-  /** Replicas that a write asks for, as `backupCount + 1` at most: default 1. Then removals of live nodes do not count. */
-  readonly isStrict?: boolean
+  /**
+   * Any number of processes may end: data gets lost, and the partitions that are reported as lost must be those of which
+   * no replica survives. Default false.
+   */
+  readonly losesData?: boolean
 }
 
 /** Faster repairs and smaller parts than a real node's: more happens in little time. */

@@ -41,7 +41,9 @@ export interface DataCounts {
   readonly waiting: number
   /** Processes that were ended. */
   readonly kills: number
-  /** Copies that were completed. */
+  /** Partitions that were reported as lost. */
+  readonly lost: ReadonlyArray<number>
+  /** Copies that were begun by the last master. */
   readonly copies: number
 }
 
@@ -176,12 +178,18 @@ export class Oracle {
     return this.written.filter(({ ack, outcome }) => outcome === "Done" && ack === "backups")
   }
 
-  /** A process has ended within the budget: what was acknowledged is still somewhere. */
-  checkSurvival(): void {
+  /** Stores of living processes, and those that outlive theirs. */
+  get stores(): ReadonlyArray<VirtualStore> {
     const stores = new Set(this.planes.disks.values())
     for (const plane of this.planes.planes.values()) if (plane.process.isAlive) stores.add(plane.store)
+    return [...stores]
+  }
+
+  /** A process has ended within the budget: what was acknowledged is still somewhere. */
+  checkSurvival(): void {
+    const { stores } = this
     for (const written of this.acknowledged) {
-      if (![...stores].some((store) => this.holds(store, written))) {
+      if (!stores.some((store) => this.holds(store, written))) {
         throw new Violation(`lost: ${describe(written)}, acknowledged, is on no store`)
       }
     }
@@ -241,6 +249,7 @@ export class Oracle {
       refused: count("Refused") + count("Unavailable"),
       waiting: count("Waiting"),
       kills: 0,
+      lost: [],
       copies: Math.max(0, ...this.world().living.map(({ joined }) => joined?.migrations.started ?? 0))
     }
   }

@@ -1,0 +1,143 @@
+/** Whole clusters with data under faults: seeds of each kind, and what has cost other systems their users' data. */
+import { describe, expect, it } from "vitest"
+import { available, majority } from "../../../src/domain/protocol/Quorum.ts"
+import { Simulation } from "../../../src/testing.ts"
+
+type Faults = ReadonlyArray<Simulation.Fault>
+
+const kill = (node: string, atMs: number): Simulation.Fault => ({ _tag: "Kill", node, atMs, withHost: false })
+const start = (node: string, atMs: number): Simulation.Fault => ({ _tag: "Restart", node, atMs })
+const reset = (from: string, to: string, atMs: number): Simulation.Fault => ({ _tag: "BreakLink", from, to, atMs })
+
+describe("no acknowledged write is lost, and all copies are equal in the end", () => {
+  it.each([
+    { profile: "calm", policy: available, seed: 1 },
+    { profile: "crashes", policy: available, seed: 2 },
+    { profile: "crashes", policy: majority, seed: 3 },
+    { profile: "partitions", policy: available, seed: 4 },
+    { profile: "partitions", policy: majority, seed: 5 },
+    { profile: "chaos", policy: available, seed: 6 },
+    { profile: "chaos", policy: majority, seed: 7 }
+  ] as const)("$profile under $policy.name, seed $seed", ({ policy, profile, seed }) => {
+    const outcome = Simulation.run({
+      seed,
+      nodes: 4,
+      profile,
+      policy,
+      config: { backupCount: 1 },
+      data: {},
+      virtualMs: 15_000
+    })
+    expect(outcome.violation).toBeUndefined()
+    expect(outcome.data?.acknowledged).toBeGreaterThan(20)
+  })
+})
+
+describe("incidents of other systems", () => {
+  const incidents: ReadonlyArray<{ name: string; backupCount: number; faults: Faults }> = [
+    {
+      name: "a node crashes while partitions are on their way to a new one",
+      backupCount: 1,
+      faults: [{ _tag: "Join", node: "z1", atMs: 8000 }, kill("n2", 8900), start("n2", 12_000)]
+    },
+    {
+      name: "the only copy that survives is a deep backup",
+      backupCount: 2,
+      faults: [kill("n1", 8000), kill("n2", 8020), start("n1", 12_000), start("n2", 13_000)]
+    },
+    {
+      name: "a network partition heals during a migration",
+      backupCount: 1,
+      faults: [
+        { _tag: "Join", node: "z1", atMs: 8000 },
+        { _tag: "Partition", side: ["n1", "n2"], oneWay: false, forMs: 9000, atMs: 8900 }
+      ]
+    },
+    {
+      name: "failed migrations do not freeze the table",
+      backupCount: 1,
+      faults: [
+        { _tag: "Join", node: "z1", atMs: 8000 },
+        ...Array.from({ length: 20 }, (_, i) => reset(`n${1 + (i % 4)}`, "z1", 8800 + 40 * i))
+      ]
+    },
+    {
+      name: "what is handed to a process that dies is handed to its successor",
+      backupCount: 1,
+      faults: [{ _tag: "Join", node: "z1", atMs: 8000 }, kill("z1", 9000), start("z1", 9100)]
+    },
+    {
+      name: "a restart races the old incarnation",
+      backupCount: 1,
+      faults: [
+        { _tag: "Cut", from: "n1", to: "n3", oneWay: true, forMs: 3000, atMs: 7900 },
+        kill("n3", 8000),
+        start("n3", 8010)
+      ]
+    },
+    {
+      name: "a frozen owner comes back and still takes itself for the owner",
+      backupCount: 1,
+      faults: [{ _tag: "Freeze", node: "n2", forMs: 16_000, atMs: 8000 }]
+    },
+    {
+      name: "clocks jump",
+      backupCount: 1,
+      faults: [
+        { _tag: "ClockJump", node: "n1", byMs: 86_400_000, atMs: 8000 },
+        { _tag: "ClockJump", node: "n2", byMs: -86_400_000, atMs: 9000 },
+        kill("n1", 11_000),
+        start("n1", 12_000)
+      ]
+    }
+  ]
+
+  it.each(incidents)("$name", ({ backupCount, faults }) => {
+    for (const seed of [11]) {
+      const outcome = Simulation.run({
+        seed,
+        nodes: 4,
+        profile: "calm",
+        config: { backupCount, suspicionTimeoutMs: 4000 },
+        data: { aim: 0 },
+        virtualMs: 22_000,
+        faults: faults.toSorted((a, b) => a.atMs - b.atMs)
+      })
+      expect(outcome.violation).toBeUndefined()
+    }
+  })
+})
+
+describe("with more crashes than backups", () => {
+  it.each([21, 22, 23])("exactly the partitions without a surviving replica are reported lost, seed %i", (seed) => {
+    const outcome = Simulation.run({
+      seed,
+      nodes: 5,
+      profile: "calm",
+      config: { backupCount: 1, suspicionTimeoutMs: 4000 },
+      data: { aim: 0, durable: 0, losesData: true },
+      virtualMs: 30_000,
+      faults: [kill("n2", 9000), kill("n4", 9001), start("n2", 13_000), start("n4", 20_000)]
+    })
+    expect(outcome.violation).toBeUndefined()
+    expect(outcome.data?.lost.length).toBeGreaterThan(0)
+  })
+
+  it("a restart of all nodes with their data loses nothing and reports nothing", () => {
+    const nodes = ["n1", "n2", "n3", "n4"]
+    const outcome = Simulation.run({
+      seed: 24,
+      nodes: 4,
+      profile: "calm",
+      config: { backupCount: 1 },
+      data: { aim: 0, durable: 1, losesData: true },
+      virtualMs: 30_000,
+      faults: [
+        ...nodes.map((node, i) => kill(node, 9000 + i)),
+        ...nodes.map((node, i) => start(node, 10_000 + 100 * i))
+      ]
+    })
+    expect(outcome.violation).toBeUndefined()
+    expect(outcome.data?.lost).toEqual([])
+  })
+})
