@@ -46,8 +46,8 @@ export const recoveryOf = (step: DataStep, partition: PartitionData): Recovery =
     sinceMs: step.nowMs,
     declared: new Map(),
     hasOwn: partition.hasData,
-    // What it has itself counts as well.
-    hasReceived: partition.hasData,
+    // What it has itself is handed over as well, and counts then.
+    hasReceived: false,
     toldAtMs: Number.NEGATIVE_INFINITY
   }
   return partition.recovery

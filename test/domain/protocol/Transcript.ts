@@ -26,6 +26,7 @@ export interface TranscriptOptions {
   readonly node?: Partial<NodeConfig>
   readonly policy?: QuorumPolicy
   readonly topology?: Topology
+  readonly carriesData?: boolean
 }
 
 export class Transcript {
@@ -49,8 +50,9 @@ export class Transcript {
       ...options.node
     })
     const incarnation = (port - 9000) * 1000
-    const { policy = available, topology = defaultTopology } = options
-    this.state = initial({ config, node, policy, topology, incarnation, nowMs: 0 }, addressOf(id))
+    const { carriesData = false, policy = available, topology = defaultTopology } = options
+    const who = { config, node, policy, topology, carriesData, incarnation, nowMs: 0 }
+    this.state = initial(who, addressOf(id))
     this.last = Render.state(this.state)
   }
 
@@ -195,7 +197,8 @@ export const masterOf = (id: string, ids: ReadonlyArray<string>, options: Transc
   const transcript = founder(id, options)
   for (const other of ids) {
     const connection = portOf(other) - 9000
-    transcript.accepted(connection).receive(connection, joinRequest(other))
+    const features = options.carriesData === true ? ["data"] : []
+    transcript.accepted(connection).receive(connection, joinRequest(other, { features }))
     transcript.receive(connection, heartbeat(other, transcript))
   }
   transcript.text()
