@@ -16,6 +16,8 @@ import { unrest } from "./Rest.ts"
 /** How often the cluster is looked at. */
 const lookMs = 200
 
+const listed = (ids: ReadonlySet<number>): string => [...ids].toSorted((a, b) => a - b).join()
+
 export class DataKeeper {
   private readonly options: DataOptions
   private readonly world: () => World
@@ -188,7 +190,6 @@ export class DataKeeper {
     return world.planes === undefined ? undefined : unrest(world, world.planes)
   }
   checkEnd(): void {
-    const listed = (ids: ReadonlySet<number>) => [...ids].toSorted((a, b) => a - b).join()
     if (listed(this.gone) !== listed(this.reported)) {
       throw new Violation(`partitions ${listed(this.gone)} are lost, and ${listed(this.reported)} are reported`)
     }
