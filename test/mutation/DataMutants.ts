@@ -89,8 +89,8 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "7",
     "a request is sent again when its connection ends",
     "Origin",
-    'if (request.work.type === "get") {\n      request.sent = undefined\n      request.retryAtMs',
-    "if (request.id > 0) {\n      request.sent = undefined\n      request.retryAtMs"
+    "else if (isRead(request.work)) {\n      request.sent = undefined\n      request.retryAtMs",
+    "else if (request.id > 0) {\n      request.sent = undefined\n      request.retryAtMs"
   ),
   inProtocol(
     "8",
