@@ -57,9 +57,14 @@ const shapeOf = (store: Store.MemoryStore): MapStoreShape => {
           Result.flatMap(decodeDeltas(deltas), (incoming) => Store.merge(store, partitionId, incoming, epoch))
         )
       ).pipe(
-        Effect.map(({ changes, ...merged }) => ({
-          ...merged,
-          changes: changes.map(({ mapName, record }) => encodeDelta(mapName, record))
+        Effect.map(({ changed, changes, latest, refused }) => ({
+          changed,
+          latest,
+          refused,
+          // Encoded when somebody wants them: few do.
+          get changes() {
+            return changes.map(({ mapName, record }) => encodeDelta(mapName, record))
+          }
         }))
       ),
     drop: (partitionId, ifVersion) => Effect.sync(() => Store.drop(store, partitionId, ifVersion)),

@@ -3,7 +3,8 @@
  * the application's affair on the wire, so that other implementations carry it without knowing it. Copies travel in the
  * reference's own `MIGRATE_DATA` and `MIGRATE_READY`.
  */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import type { MalformedMessage } from "../codec/MalformedMessage.ts"
 import { MessagePack } from "../codec/MessagePack.ts"
 import { Epoch } from "../data/Epoch.ts"
 import { KeyDigest, KeyName } from "../data/KeyName.ts"
@@ -148,6 +149,20 @@ export const DataMessage = Schema.Struct({
 export type DataMessage = typeof DataMessage.Type
 
 export const dataMessageCodec = MessagePack.codec(DataMessage)
+const batchCodec = MessagePack.codec(Schema.Array(DataMessage))
+
+/** The payload of an `OP_FORWARD` with these messages, in their order: one as it is, several as an array. */
+export const encodeMessages = (messages: ReadonlyArray<DataMessage>): Uint8Array => {
+  const [first, second] = messages
+  return first !== undefined && second === undefined ? dataMessageCodec.encode(first) : batchCodec.encode(messages)
+}
+
+/** What such a payload carries. */
+export const decodeMessages = (payload: Uint8Array): Result.Result<ReadonlyArray<DataMessage>, MalformedMessage> => {
+  const head = payload[0] ?? 0
+  const isArray = (head & 0xf0) === 0x90 || head === 0xdc || head === 0xdd
+  return isArray ? batchCodec.decode(payload) : Result.map(dataMessageCodec.decode(payload), (message) => [message])
+}
 
 export const noContent: Content = { chunks: [], deltas: [] }
 

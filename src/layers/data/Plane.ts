@@ -3,13 +3,13 @@
  * ask for. The fiber never waits for anything but events: the store works in lanes, messages wait for room in senders,
  * and what goes to the kernel goes there by itself. So a batch of events is handled without an effect for each.
  */
-import { Clock, Effect, Latch, Option, Result, Schedule } from "effect"
+import { Clock, Effect, Latch, Result, Schedule } from "effect"
 import * as Inbound from "../../domain/protocol/Inbound.ts"
 import * as Migrating from "../../domain/protocol/Migrating.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { transition } from "../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../domain/replication/DataCommand.ts"
-import { bytesOf, type DataMessage, dataMessageCodec } from "../../domain/replication/DataMessage.ts"
+import { bytesOf, type DataMessage, decodeMessages, type Work } from "../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../domain/replication/DataPlane.ts"
 import type { DataSettings } from "../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../domain/replication/DataState.ts"
@@ -60,7 +60,7 @@ interface Asker {
 
 const overloaded = (detail: string): Outcome => ({ _tag: "Refused", reason: "overloaded", detail, copies: 0 })
 
-const bytesOfWork = ({ work }: Question): number => {
+const bytesOfWork = (work: Work): number => {
   if (work.type === "stamped") return bytesOf({ chunks: [], deltas: work.deltas })
   if (work.type !== "write") return 64
   let bytes = 0
@@ -69,6 +69,27 @@ const bytesOfWork = ({ work }: Question): number => {
     bytes += 64 + operation.key.length + (value?.length ?? 0)
   }
   return bytes
+}
+
+/** About what a message takes: its records, and all else. */
+const bytesOfMessage = ({ body }: DataMessage): number => {
+  switch (body.type) {
+    case "request":
+      return 128 + bytesOfWork(body.work)
+    case "reply":
+      return 128 + ("deltas" in body.reply ? bytesOf({ chunks: [], deltas: body.reply.deltas }) : 0)
+    case "replicate":
+    case "offer":
+    case "differences":
+    case "fill":
+      return 128 + bytesOf(body.content)
+    case "nodes":
+      return 128 + 8 * body.nodes.length
+    case "keys":
+      return 128 + 64 * body.keys.length
+    default:
+      return 128
+  }
 }
 
 /** Whether a message may be dropped when its connection has no room: it, or the like, is sent again. */
@@ -110,7 +131,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
 
   const ask = (question: Question): Effect.Effect<Outcome> =>
     Effect.callback<Outcome>((resume) => {
-      const bytes = bytesOfWork(question)
+      const bytes = bytesOfWork(question.work)
       if (events.length >= maxWaitingEvents || (askedBytes > 0 && askedBytes + bytes > maxAskedBytes)) {
         return resume(Effect.succeed(overloaded(`requests of ${askedBytes} bytes wait for their answers`)))
       }
@@ -135,7 +156,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     const self = kernel.state.self.nodeId
     const current = initialData(settings, sightOf(kernel.state), nowMs())
     state = current
-    const senders = yield* Senders.make(transport)
+    const senders = yield* Senders.make(self, transport)
     const lanes = yield* StoreLanes.make(access, (token: number, result: StoreResult) =>
       feed({ _tag: "Stored", token, result })
     )
@@ -179,18 +200,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
           told = { ...message, body: { ...body, reply: { type: "refused", reason: "overloaded" } } }
         }
       }
-      const payload = dataMessageCodec.encode(told)
-      senders.send(
-        connection,
-        {
-          type: "OP_FORWARD",
-          sourceNodeId: self,
-          targetPartitionId: partitionId,
-          clientId: Option.none(),
-          payload
-        },
-        payload.length + 64
-      )
+      senders.send(connection, { _tag: "Tell", partitionId, message: told, bytes: bytesOfMessage(told) })
     }
 
     const execute = (command: DataCommand): void => {
@@ -200,7 +210,11 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
         case "Tell":
           return tell(command.connection, command.partitionId, command.message)
         case "Send":
-          return senders.send(command.connection, command.message, sizeOf(command.message))
+          return senders.send(command.connection, {
+            _tag: "Plain",
+            message: command.message,
+            bytes: sizeOf(command.message)
+          })
         case "ToMaster":
           return say(kernel.commit(transition((step) => Inbound.onMigration(step, self, command.message))))
         case "Recovered": {
@@ -252,9 +266,9 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
 
   const delivered = (from: NodeId, message: ClusterMessage): void => {
     if (message.type !== "OP_FORWARD") return feed({ _tag: "Received", from, message })
-    const decoded = dataMessageCodec.decode(message.payload)
-    if (Result.isSuccess(decoded)) feed({ _tag: "Told", from, message: decoded.success })
-    else onMalformed?.(from, decoded.failure.message)
+    const decoded = decodeMessages(message.payload)
+    if (Result.isFailure(decoded)) return onMalformed?.(from, decoded.failure.message)
+    for (const told of decoded.success) feed({ _tag: "Told", from, message: told })
   }
 
   return {

@@ -2,8 +2,10 @@
  * What the data plane sends, by connection: bulk data, which waits for room in the connection's outbox so that a slow
  * peer bounds what is kept for it, and which heartbeats overtake.
  */
-import { Effect, FiberSet, MutableList } from "effect"
+import { Effect, FiberSet, MutableList, Option } from "effect"
+import type { NodeId } from "../../domain/model/Scalars.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
+import { type DataMessage, encodeMessages } from "../../domain/replication/DataMessage.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { Transport } from "../../services/Transport.ts"
 
@@ -12,14 +14,16 @@ import type { Transport } from "../../services/Transport.ts"
  * asked for is answered with "overloaded". Default 16 MiB.
  */
 export const maxSendingBytes = 16 * 2 ** 20
-/** Messages and bytes handed to the transport before room is asked for again. */
-const burstMessages = 256
+/** Bytes handed to the transport before room is asked for again. */
 const burstBytes = 256 * 1024
+/** Messages of data planes that share a frame: what one is asked for costs more in a frame than in itself. */
+const maxShared = 128
+const maxSharedBytes = 32 * 1024
 
-interface Parcel {
-  readonly message: ClusterMessage
-  readonly bytes: number
-}
+/** A message of the data plane, or one of the reference's. Bytes are about what it takes. */
+type Parcel =
+  | { readonly _tag: "Tell"; readonly partitionId: number; readonly message: DataMessage; readonly bytes: number }
+  | { readonly _tag: "Plain"; readonly message: ClusterMessage; readonly bytes: number }
 
 interface Sender {
   readonly connection: ConnectionId
@@ -29,14 +33,41 @@ interface Sender {
 }
 
 export interface Senders {
-  readonly send: (connection: ConnectionId, message: ClusterMessage, bytes: number) => void
+  readonly send: (connection: ConnectionId, parcel: Parcel) => void
   /** No more should be sent now than must. */
   readonly isFull: (connection: ConnectionId) => boolean
   /** Lets go out what has been sent. */
   readonly flush: () => void
 }
 
-export const make = Effect.fnUntraced(function* (transport: Transport["Service"]) {
+/** What leaves in one frame next. */
+const nextFrame = (self: NodeId, parcels: MutableList.MutableList<Parcel>): [ClusterMessage, number] | undefined => {
+  const first = MutableList.take(parcels)
+  if (first === MutableList.Empty) return undefined
+  if (first._tag === "Plain") return [first.message, first.bytes]
+  const shared = [first.message]
+  let { bytes } = first
+  while (shared.length < maxShared && bytes < maxSharedBytes) {
+    const next = MutableList.take(parcels)
+    if (next === MutableList.Empty) break
+    if (next._tag === "Plain") {
+      MutableList.prepend(parcels, next)
+      break
+    }
+    shared.push(next.message)
+    bytes += next.bytes
+  }
+  const message = {
+    type: "OP_FORWARD" as const,
+    sourceNodeId: self,
+    targetPartitionId: first.partitionId,
+    clientId: Option.none(),
+    payload: encodeMessages(shared)
+  }
+  return [message, bytes]
+}
+
+export const make = Effect.fnUntraced(function* (self: NodeId, transport: Transport["Service"]) {
   const fork = yield* FiberSet.runtime(yield* FiberSet.make<void>())()
   const senders = new Map<ConnectionId, Sender>()
   const touched = new Set<Sender>()
@@ -46,18 +77,16 @@ export const make = Effect.fnUntraced(function* (transport: Transport["Service"]
     const { connection, parcels } = sender
     while (parcels.length > 0) {
       yield* transport.awaitRoom(connection)
-      let bytes = 0
-      for (let count = 0; count < burstMessages && bytes < burstBytes; count++) {
-        const parcel = MutableList.take(parcels)
-        if (parcel === MutableList.Empty) break
-        bytes += parcel.bytes
-        sender.bytes -= parcel.bytes
+      for (let left = burstBytes; left > 0;) {
+        const frame = nextFrame(self, parcels)
+        if (frame === undefined) break
+        const [message, bytes] = frame
+        left -= bytes
+        sender.bytes -= bytes
         yield* transport
-          .send(connection, parcel.message, "normal")
+          .send(connection, message, "normal")
           .pipe(
-            Effect.catchTag("FrameTooLarge", (error) =>
-              Effect.logError(`${parcel.message.type} not sent: ${error.message}`)
-            )
+            Effect.catchTag("FrameTooLarge", (error) => Effect.logError(`${message.type} not sent: ${error.message}`))
           )
       }
     }
@@ -73,10 +102,10 @@ export const make = Effect.fnUntraced(function* (transport: Transport["Service"]
   }
 
   return {
-    send: (connection, message, bytes) => {
+    send: (connection, parcel) => {
       const sender = senderOf(connection)
-      MutableList.append(sender.parcels, { message, bytes })
-      sender.bytes += bytes
+      MutableList.append(sender.parcels, parcel)
+      sender.bytes += parcel.bytes
       if (!sender.isRunning) touched.add(sender)
     },
     isFull: (connection) => (senders.get(connection)?.bytes ?? 0) >= maxSendingBytes,

@@ -1,6 +1,7 @@
 /**
  * The store's requests, a lane for each partition: those of one partition are carried out one after another, those of
- * different partitions at the same time. A lane has a fiber only while it has something to do.
+ * different partitions at the same time. A fiber goes from lane to lane while some have something to do, and there are
+ * as many as wait for the store: for one that answers at once a single fiber is enough.
  */
 import { Effect, FiberSet, MutableList } from "effect"
 import type { StoreRequest, StoreResult } from "../../domain/replication/DataCommand.ts"
@@ -44,10 +45,11 @@ export const make = Effect.fnUntraced(function* (
     Effect.suspend(() => {
       const job = left > 0 || waiting.length === 0 ? MutableList.take(lane.jobs) : MutableList.Empty
       if (job === MutableList.Empty) {
-        active--
         if (lane.jobs.length === 0) lanes.delete(lane.partitionId)
         else MutableList.append(waiting, lane)
-        start()
+        const next = MutableList.take(waiting)
+        if (next !== MutableList.Empty) return run(next, turn)
+        active--
         return Effect.void
       }
       return Effect.flatMap(execute(access, lane.partitionId, job.request), (result) => {
