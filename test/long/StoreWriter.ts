@@ -4,7 +4,6 @@
  *
  * `node test/long/StoreWriter.ts PATH FIRST`
  */
-import { writeSync } from "node:fs"
 import { Effect } from "effect"
 import * as PartitionStoreSqlite from "../../src/layers/PartitionStoreSqlite.ts"
 import type { MapStoreShape } from "../../src/services/MapStore.ts"
@@ -25,7 +24,7 @@ const writeOne = (store: MapStoreShape) => {
   new DataView(value.buffer).setFloat64(0, n)
   return Effect.andThen(
     store.write(partitionId, [{ type: "put", mapName: "numbers", key: `${n}`, value }], reading),
-    Effect.sync(() => writeSync(1, `w ${n}\n`))
+    Effect.sync(() => process.stdout.write(`w ${n}\n`))
   )
 }
 
@@ -35,7 +34,7 @@ const dropOne = (store: MapStoreShape) =>
     const until = last - writers
     return Effect.andThen(
       store.drop(dropped),
-      Effect.sync(() => writeSync(1, `d ${until}\n`))
+      Effect.sync(() => process.stdout.write(`d ${until}\n`))
     )
   })
 
