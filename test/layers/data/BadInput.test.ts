@@ -221,4 +221,26 @@ describe("bad input", () => {
       })
     )
   )
+
+  it.effect("more than may be under way is overloaded, and nothing of that has happened", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* InMemory.nodes(2, { settings: { maxRequests: 100 } })
+        const map = bytesOn(at(nodes, 0))
+        const told = yield* Effect.forEach(
+          Array.from({ length: 300 }, (_, i) => `key ${i}`),
+          (key) =>
+            Effect.match(map.put(key, Uint8Array.of(1)), {
+              onSuccess: () => [key, "done"] as const,
+              onFailure: ({ _tag }) => [key, _tag] as const
+            }),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(new Set(told.map(([, outcome]) => outcome)), new Set(["done", "Overloaded"]))
+        for (const [key, outcome] of told) {
+          assert.strictEqual(Option.isSome(yield* map.get(key)), outcome === "done")
+        }
+      })
+    )
+  )
 })

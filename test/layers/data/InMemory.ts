@@ -13,6 +13,7 @@ export const partitionCount = 7
 
 export interface NodesOptions {
   readonly config?: TestCluster.TestNodeOptions["config"]
+  readonly settings?: TestCluster.TestDataOptions<never>["settings"]
   readonly store?: (index: number) => Layer.Layer<MapStore>
 }
 
@@ -21,7 +22,7 @@ const seedAddresses = [9001, 9002, 9003].map((port) => `127.0.0.1:${port}`)
 export const build = (
   network: TransportMemory.MemoryNetwork,
   index: number,
-  { config, store = () => PartitionStoreMemory.layer() }: NodesOptions = {}
+  { config, settings = {}, store = () => PartitionStoreMemory.layer() }: NodesOptions = {}
 ): Effect.Effect<DataNode, unknown, Scope.Scope> =>
   Layer.build(
     TestCluster.nodeWithData(network, {
@@ -29,6 +30,7 @@ export const build = (
       clusterPort: 9000 + index,
       config: { seedAddresses, ...config },
       node: { partitionCount },
+      settings,
       store: store(index)
     })
   )
