@@ -73,8 +73,8 @@ const nanosecondsPerRun = ({ run }: Contender, runs: number): number => {
 }
 
 /** The value that `share` (0…1) of the sorted values lie below; NaN of none. */
-const quantile = (values: ReadonlyArray<number>, share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN
+export const quantile = (values: ReadonlyArray<number>, share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
 
 /** The middle of the sorted values; NaN of none. */
 export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 import { type DataSettings, defaultDataSettings } from "../domain/replication/DataSettings.ts"
+import { bytesOf } from "../domain/replication/DataMessage.ts"
 import type { DataState } from "../domain/replication/DataState.ts"
 import { isReplica } from "../domain/replication/Authority.ts"
 import { DataStep } from "../domain/replication/DataStep.ts"
@@ -29,21 +30,25 @@ const idle: DataStatus = {
   pendingWrites: 0,
   pendingBytes: 0,
   storeRequests: 0,
+  copyBytes: 0,
+  sendingBytes: 0,
   copies: [],
   strays: [],
   recovering: []
 }
 
-const statusOf = (state: DataState, nowMs: number): DataStatus => {
+const statusOf = (state: DataState, sendingBytes: number, nowMs: number): DataStatus => {
   const copies: Array<CopyStatus> = []
   const strays: Array<number> = []
   const step = new DataStep(state, nowMs, 0)
   let pendingWrites = 0
+  let { copyBytes } = state
   for (const { copyOut, hasData, id, pending } of state.partitions.values()) {
     pendingWrites += pending.size
     if (hasData && !isReplica(step, id)) strays.push(id)
     if (copyOut === undefined) continue
     const { bytes, destination, phase, sent: chunks, startedAtMs } = copyOut
+    copyBytes += copyOut.deltaBytes + bytesOf({ chunks: copyOut.chunks, deltas: [] })
     const elapsedMs = Math.max(0, nowMs - startedAtMs)
     const bytesPerSecond = elapsedMs === 0 ? 0 : (bytes * 1000) / elapsedMs
     const isReady = phase === "ready"
@@ -54,6 +59,8 @@ const statusOf = (state: DataState, nowMs: number): DataStatus => {
     pendingWrites,
     pendingBytes: state.pendingBytes,
     storeRequests: state.awaited.size,
+    copyBytes,
+    sendingBytes,
     copies,
     strays,
     recovering: [...state.recovering.keys()]
@@ -97,7 +104,8 @@ export const layer = (options: Options = {}): Layer.Layer<PartitionData, never, 
       const status = Effect.clockWith((clock) =>
         Effect.sync(() => {
           const state = plane.read()
-          return state === undefined ? idle : statusOf(state, Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+          const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+          return state === undefined ? idle : statusOf(state, plane.sendingBytes(), nowMs)
         })
       )
       return Context.make(PartitionData, { ask: plane.ask, changes, status }).pipe(

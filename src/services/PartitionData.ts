@@ -47,6 +47,13 @@ export interface DataStatus {
   readonly pendingBytes: number
   /** Requests that the store has not answered yet. */
   readonly storeRequests: number
+  /**
+   * Bytes of the copies that leave this node: read, or sent and not yet merged at the other end, and changes that wait
+   * behind them.
+   */
+  readonly copyBytes: number
+  /** Bytes of messages to other nodes that wait for room on their connections; those of copies are among them. */
+  readonly sendingBytes: number
   readonly copies: ReadonlyArray<CopyStatus>
   /** Partitions whose data is kept here although the table does not list this node for them. */
   readonly strays: ReadonlyArray<number>

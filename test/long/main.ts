@@ -64,6 +64,18 @@ const steps: ReadonlyArray<Step> = [
     limitSeconds: 240
   },
   {
+    name: "migration",
+    what: "partitions that move under load, real processes",
+    args: ["bench/Migration.ts", "--quick"],
+    limitSeconds: 180
+  },
+  {
+    name: "maps",
+    what: "operations on maps, real processes",
+    args: ["bench/Maps.ts", "--quick", "--without-redis"],
+    limitSeconds: 120
+  },
+  {
     name: "badInput",
     what: "wrong flags and settings, real processes",
     args: ["test/long/BadInput.ts"],

@@ -51,6 +51,8 @@ export interface Plane {
   readonly ask: (question: Question) => Effect.Effect<Outcome>
   /** `undefined` before the driver runs. */
   readonly read: () => DataState | undefined
+  /** Bytes that wait for room on connections. */
+  readonly sendingBytes: () => number
 }
 
 interface Asker {
@@ -115,6 +117,7 @@ const sizeOf = (message: ClusterMessage): number =>
 export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
   let events: Array<DataEvent> = []
   let state: DataState | undefined
+  let sending: Senders.Senders | undefined
   let lastId = 0
   let askedBytes = 0
   const askers = new Map<number, Asker>()
@@ -157,6 +160,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     const current = initialData(settings, sightOf(kernel.state), nowMs())
     state = current
     const senders = yield* Senders.make(self, transport)
+    sending = senders
     const lanes = yield* StoreLanes.make(access, (token: number, result: StoreResult) =>
       feed({ _tag: "Stored", token, result })
     )
@@ -274,6 +278,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
   return {
     ask,
     read: () => state,
+    sendingBytes: () => sending?.bytes() ?? 0,
     hook: {
       run,
       seen: (sight: Sight) => feed({ _tag: "Seen", sight }),

@@ -36,6 +36,8 @@ export interface Senders {
   readonly send: (connection: ConnectionId, parcel: Parcel) => void
   /** No more should be sent now than must. */
   readonly isFull: (connection: ConnectionId) => boolean
+  /** Bytes that wait, on all connections. */
+  readonly bytes: () => number
   /** Lets go out what has been sent. */
   readonly flush: () => void
 }
@@ -109,6 +111,11 @@ export const make = Effect.fnUntraced(function* (self: NodeId, transport: Transp
       if (!sender.isRunning) touched.add(sender)
     },
     isFull: (connection) => (senders.get(connection)?.bytes ?? 0) >= maxSendingBytes,
+    bytes: () => {
+      let bytes = 0
+      for (const sender of senders.values()) bytes += sender.bytes
+      return bytes
+    },
     flush: () => {
       for (const sender of touched) {
         sender.isRunning = true

@@ -1,0 +1,196 @@
+/**
+ * `npm run bench:migration`: moves one partition of 1 GiB, and then ten of 128 MiB at once, between real processes while
+ * a client on a third node reads and writes in them, and tells what that costs: memory, latency, gaps, heartbeats.
+ *
+ * `--quick` moves 64 MiB, and four of 16 MiB. `--mib N`, `--partitions N`, `--each-mib N` set the sizes, `--rate N`
+ * the bytes per second of copies in MiB, `--per-second N` the client's operations, `--value-bytes N` the size of a
+ * value; `--json` prints the results as JSON on the last line. Exits 1 if data or a node is lost, or an operation fails;
+ * a missed target is printed.
+ */
+import { cpus, loadavg } from "node:os"
+import { parseArgs } from "node:util"
+import { defaultDataSettings } from "../src/domain/replication/DataSettings.ts"
+import { Load, Nothing, Partitions, Watched } from "./nodes/Commands.ts"
+import { type NodeProcess, settle, withNodes } from "./nodes/Nodes.ts"
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    mib: { type: "string" },
+    partitions: { type: "string" },
+    "each-mib": { type: "string" },
+    rate: { type: "string", default: String(defaultDataSettings.copyBytesPerSecond / 2 ** 20) },
+    "per-second": { type: "string", default: "200" },
+    "value-bytes": { type: "string", default: "4096" }
+  }
+})
+
+const mib = 2 ** 20
+const rate = Number(flags.rate)
+const perSecond = Number(flags["per-second"])
+const valueBytes = Number(flags["value-bytes"])
+const one = { count: 1, bytes: Number(flags.mib ?? (flags.quick ? 64 : 1024)) * mib }
+const many = {
+  count: Number(flags.partitions ?? (flags.quick ? 4 : 10)),
+  bytes: Number(flags["each-mib"] ?? (flags.quick ? 16 : 128)) * mib
+}
+const baselineMs = flags.quick ? 5000 : 15_000
+/** Some of both ends of the copy belong to it: the load goes on so long before and after. */
+const aroundMs = 500
+
+const isPositive = (value: number) => Number.isFinite(value) && value > 0
+if (![rate, perSecond, valueBytes, one.bytes, many.count, many.bytes].every(isPositive) || valueBytes > mib) {
+  console.error("sizes and rates are above 0, a value has at most 1 MiB, and there are at most 16 partitions")
+  process.exit(1)
+}
+
+interface Size {
+  readonly count: number
+  readonly bytes: number
+}
+
+interface Moved {
+  readonly size: Size
+  readonly seconds: number
+  readonly baseline: Load
+  readonly during: Load
+  readonly source: Watched
+  readonly destination: Watched
+  readonly client: Watched
+}
+
+const roles = { client: "client", source: "source", destination: "destination" } as const
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const say = (text: string) => process.stderr.write(`\r${text.padEnd(60)}`)
+
+// ---- measuring ----------------------------------------------------------------------------------
+
+const loaded = async (client: NodeProcess, partitionIds: ReadonlyArray<number>, work: () => Promise<void>) => {
+  await client.ask({ type: "startLoad", partitionIds, perSecond, valueBytes }, Nothing)
+  await work()
+  return client.ask({ type: "stopLoad" }, Load)
+}
+
+const isMoved = async (master: NodeProcess, partitionIds: ReadonlyArray<number>): Promise<boolean> => {
+  const owned = await master.ask({ type: "partitions", owner: roles.destination, backup: roles.client }, Partitions)
+  return partitionIds.every((id) => owned.includes(id))
+}
+
+const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<Moved> => {
+  const [client, source, destination] = nodes
+  if (client === undefined || source === undefined || destination === undefined) throw new Error("three nodes")
+  const from = { owner: roles.source, backup: roles.client }
+  const all = await client.ask({ type: "partitions", ...from }, Partitions)
+  const partitionIds = all.slice(0, size.count)
+  if (partitionIds.length < size.count) throw new Error(`only ${all.length} partitions have that owner and backup`)
+  for (const [index, partitionId] of partitionIds.entries()) {
+    say(`fills partition ${index + 1} of ${size.count} …`)
+    await source.ask({ type: "fill", partitionId, bytes: size.bytes, valueBytes }, Nothing)
+  }
+  say("baseline …")
+  // Until code is compiled, and what the filling has left is collected.
+  await loaded(client, partitionIds, () => pause(3000))
+  const baseline = await loaded(client, partitionIds, () => pause(baselineMs))
+  const watched = [source, destination, client]
+  await Promise.all(watched.map((node) => node.ask({ type: "startWatch" }, Nothing)))
+  let seconds = 0
+  say("moves …")
+  const during = await loaded(client, partitionIds, async () => {
+    await pause(aroundMs)
+    const startMs = performance.now()
+    const { source: owner, destination: to, client: backup } = roles
+    await client.ask({ type: "move", partitionIds, source: owner, destination: to, backup }, Nothing)
+    while (!(await isMoved(client, partitionIds))) await pause(20)
+    seconds = (performance.now() - startMs) / 1000
+    await pause(aroundMs)
+  })
+  const [atSource, atDestination, atClient] = await Promise.all(
+    watched.map((node) => node.ask({ type: "stopWatch" }, Watched))
+  )
+  if (atSource === undefined || atDestination === undefined || atClient === undefined) throw new Error("three nodes")
+  say("")
+  await settle(nodes, false)
+  return { size, seconds, baseline, during, source: atSource, destination: atDestination, client: atClient }
+}
+
+// ---- printing -----------------------------------------------------------------------------------
+
+const inMib = (bytes: number): string => `${(bytes / mib).toFixed(1)} MiB`
+const inMs = (ms: number): string => `${ms.toFixed(ms < 10 ? 2 : 0)} ms`
+
+/** Above what there was before, and what the data takes as it lies at the destination when all is done. */
+const beyond = (moved: Moved) => ({
+  source: moved.source.rssPeak - moved.source.rssBefore,
+  destination: moved.destination.rssPeak - Math.max(moved.destination.rssAfter, moved.destination.rssBefore)
+})
+
+const latencies = (load: Load, kind: "put" | "get"): string => {
+  const { count, max, p50, p99 } = load[kind]
+  return `p50 ${inMs(p50)}, p99 ${inMs(p99)}, max ${inMs(max)} of ${count}`
+}
+
+const judged = (text: string, holds: boolean, target: string): string =>
+  `${text}  (${holds ? "holds" : "MISSED"}: ${target})`
+
+const format = (moved: Moved): string => {
+  const { baseline, client, destination, during, seconds, size, source } = moved
+  const buffered = Math.max(source.buffered, destination.buffered)
+  const { destination: destinationBeyond, source: sourceBeyond } = beyond(moved)
+  const gapMs = Math.max(source.heartbeatGapMs, destination.heartbeatGapMs, client.heartbeatGapMs)
+  const suspicion = Math.max(source.suspicion, destination.suspicion, client.suspicion)
+  const ratio = (kind: "put" | "get") => during[kind].p99 / baseline[kind].p99
+  const lines: ReadonlyArray<readonly [string, string]> = [
+    ["moved in", `${seconds.toFixed(1)} s, ${((size.count * size.bytes) / mib / seconds).toFixed(1)} MiB/s`],
+    ["buffered, own books", judged(inMib(buffered), buffered <= 32 * mib, "≤ 32 MiB")],
+    ["source, peak beyond data", judged(inMib(sourceBeyond), sourceBeyond <= 96 * mib, "≤ 96 MiB")],
+    ["destination, the same", judged(inMib(destinationBeyond), destinationBeyond <= 96 * mib, "≤ 96 MiB")],
+    ["put, before", latencies(baseline, "put")],
+    ["put, meanwhile", judged(latencies(during, "put"), ratio("put") <= 2, `p99 ${ratio("put").toFixed(1)}×, ≤ 2×`)],
+    ["get, before", latencies(baseline, "get")],
+    ["get, meanwhile", judged(latencies(during, "get"), ratio("get") <= 2, `p99 ${ratio("get").toFixed(1)}×, ≤ 2×`)],
+    ["longest write gap, before", inMs(baseline.longestGapMs)],
+    ["meanwhile", judged(inMs(during.longestGapMs), during.longestGapMs <= 100, "≤ 100 ms")],
+    ["operations failed", `${during.failed} (before ${baseline.failed})`],
+    [
+      "heartbeats, one a second",
+      judged(`longest gap ${inMs(gapMs)}, phi ${suspicion.toFixed(1)}`, gapMs < 2000, "none missed")
+    ],
+    ["event loops, longest turn", `source ${inMs(source.stallMs)}, destination ${inMs(destination.stallMs)}`],
+    ["destination, its data", `${inMib(destination.rssAfter - destination.rssBefore)} resident, collected`]
+  ]
+  return [
+    `\n${size.count} × ${inMib(size.bytes)}`,
+    ...lines.map(([what, value]) => `  ${what.padEnd(26)}${value}`)
+  ].join("\n")
+}
+
+// ---- running ------------------------------------------------------------------------------------
+
+const main = async (): Promise<number> => {
+  const isDefault = rate * mib === defaultDataSettings.copyBytesPerSecond
+  console.log(
+    `${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`
+  )
+  console.log(
+    `values of ${valueBytes} bytes, copies at ${rate} MiB/s${isDefault ? " (default)" : ""}, client: ${perSecond} operations/s, half of them puts`
+  )
+  const results: Array<Moved> = []
+  for (const size of [one, many]) {
+    const options = {
+      ids: [roles.client, roles.source, roles.destination],
+      partitionCount: 61,
+      copyBytesPerSecond: rate * mib
+    }
+    // New processes for each: what one leaves in memory is not the other's.
+    const moved = await withNodes(options, (nodes) => measure(size, nodes))
+    console.log(format(moved))
+    results.push(moved)
+  }
+  if (flags.json) console.log(JSON.stringify(results))
+  const failed = results.reduce((sum, { during }) => sum + during.failed, 0)
+  if (failed > 0) console.error(`${failed} operations failed`)
+  return failed > 0 ? 1 : 0
+}
+
+process.exitCode = await main()
