@@ -14,7 +14,7 @@ export interface DataSettings {
   readonly maxCopyBytes: number
   /** Bytes of changes that wait to be sent behind a copy; beyond, writes to the partition are refused as overloaded. Default 4 MiB. */
   readonly maxDeltaBytes: number
-  /** Bytes per second that a node sends in copies. Default 64 MiB. */
+  /** Bytes per second that a node sends in copies: more would take the time of its clients. Default 8 MiB. */
   readonly copyBytesPerSecond: number
   /** Requests that the store has not answered; further ones of clients are refused as overloaded. Default 32,768. */
   readonly maxStoreRequests: number
@@ -48,7 +48,7 @@ export const defaultDataSettings: DataSettings = {
   copyWindowBytes: 2 ** 20,
   maxCopyBytes: 8 * 2 ** 20,
   maxDeltaBytes: 4 * 2 ** 20,
-  copyBytesPerSecond: 64 * 2 ** 20,
+  copyBytesPerSecond: 8 * 2 ** 20,
   maxStoreRequests: 32_768,
   maxScans: 256,
   scanIdleMs: 10_000,
