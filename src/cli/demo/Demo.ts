@@ -55,7 +55,7 @@ export const defaults: DemoOptions = {
   suspicionTimeoutMs: 2500,
   writes: 100_000,
   writingMs: 26_000,
-  formWithinMs: 20_000,
+  formWithinMs: 30_000,
   stepWithinMs: 30_000,
   finishWithinMs: 15_000
 }

@@ -132,3 +132,16 @@ it.effect("a change that nobody announces is reported within 100 ms", () =>
     )
   })
 )
+
+it.effect("many changes in a row share reports, and the last of them is reported within 100 ms", () =>
+  Effect.gen(function* () {
+    const reports = yield* reporting((see, announce) =>
+      Effect.forEach(
+        Array.from({ length: 40 }, (_, i) => i + 1),
+        (version) => Effect.andThen(see({ table: owned(version) }), announce(1))
+      ).pipe(Effect.andThen(TestClock.adjust("100 millis")))
+    )
+    assert.isAtMost(reports.length, 10)
+    assert.strictEqual(reports.at(-1)?.tableVersion, 40)
+  })
+)
