@@ -79,12 +79,42 @@ const rules: ReadonlyArray<Row> = [
   ["11: also the master's own", leaving, "of the master itself is superseded with it back in"],
   ["13: a link has two ends", suspicion, "a link is bad by the word of either end"],
   ["13: reports grow old", suspicion, "what a member said of others counts for 3.5 intervals"],
+  ["17: the rank of a claim", mastership, "the next in rank waits two intervals for the oldest to claim"],
   ["18: the term of a claim", mastership, "a claim is for a term above all that voters have promised"],
+  ["19: an older view", mastership, "a claimant that holds an older view gets no vote"],
+  ["19: an acting leaver", leaving, "of the master itself keeps it from voting"],
   [
     "26: a founder has an end of patience",
     protocol("Bootstrap"),
     "a founder takes back a founding that does not settle"
   ]
+]
+
+const topology = protocol("Topology")
+const watching: ReadonlyArray<Row> = [
+  ["stewards hear everyone", topology, "as a steward beats to its watchers, and in every fourth interval to all"],
+  ["stewards that are gone", topology, "the next oldest are reported to as well when stewards are gone"],
+  ["electors alone accuse", topology, "stays while most of its watchers hear it, whoever else accuses it"],
+  ["a report is rare", topology, "what is reported to a steward counts for 6.5 intervals"],
+  ["a new watcher", topology, "gives the member the time of a first heartbeat"],
+  ["who tells", topology, "a member tells of those that it watches, and of nobody else"],
+  ["who votes", topology, "who does not watch the master votes for a claimant"],
+  ["who claims", topology, "the oldest other claims when most electors of the master miss it"],
+  ["who is behind", topology, "who holds an older view than a heartbeat shows asks for it"],
+  ["reach", topology, "who is no steward takes the reach of its part from the master that it hears"]
+]
+
+const peers = protocol("References")
+const led: ReadonlyArray<Row> = [
+  ["followed by its word", peers, "nobody else's is: not over a connection that somebody else has opened"],
+  ["on its connection alone", peers, "a higher version is taken from it alone"],
+  ["given its time", peers, "that is silent has the time of a suspicion before somebody takes over"],
+  ["a lineage of its own", peers, "who takes over does so in a lineage of its own"],
+  ["no reach", peers, "its part has no reach"],
+  ["no vote", peers, "a node of the reference blocks nothing under a policy with a quorum"],
+  ["versions rise by 16", peers, "beside it versions rise by more than it counts by itself"],
+  ["a version that freezes", peers, "a version made to freeze ours is not believed"],
+  ["taken back", peers, "it is taken back when it is heard again on its connection"]
 ]
 
 const reference = protocol("ReferenceFaults")
@@ -138,6 +168,8 @@ describe.each([
   ["what comes in the end", eventually],
   ["counterexamples to simpler designs", counterexamples],
   ["rules of membership", rules],
+  ["who watches whom", watching],
+  ["peers of the reference", led],
   ["faults of the reference", faults],
   ["incidents", incidents]
 ])("%s", (_, rows) => {

@@ -4,7 +4,7 @@
  */
 
 export interface Mutant {
-  /** The rule of membership, or the fault of the reference (`F` and its number). */
+  /** The rule of membership, or the fault of the reference (`F` and its number), or a part of docs/protocol.md. */
   readonly rule: string
   /** What is wrong. */
   readonly name: string

@@ -1,4 +1,4 @@
-/** The mutants, by the rule that each breaks. */
+/** The mutants, by the rule that each breaks: `W` of who watches whom, `P` of peers of the reference. */
 import { dataMutants } from "./DataMutants.ts"
 import { mutantVariable, type Mutant } from "./Mutant.ts"
 
@@ -422,6 +422,191 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "Mastership",
     "step.state.policy.forks || isLed ? { lineage: claimedLineage(step, term) } : {}",
     "isLed ? { lineage: claimedLineage(step, term) } : {}"
+  ),
+  // ---- who watches whom, of docs/protocol.md ------------------------------------------------------------
+  inProtocol(
+    "W",
+    "on rings everyone still beats to everyone",
+    "Heartbeat",
+    "if (joined === undefined || rings === undefined) return broadcast(step)",
+    "if (joined === undefined || rings === undefined || step.nowMs >= 0) return broadcast(step)"
+  ),
+  inProtocol(
+    "W",
+    "on rings nobody reports to the stewards",
+    "Heartbeat",
+    "if (reports(step, joined)) {",
+    "if (step.nowMs < 0) {"
+  ),
+  inProtocol(
+    "W",
+    "reports go to the oldest voters also when those are gone",
+    "Topology",
+    "if (isLiving || rank < stewardCount) ids.add(nodeId)",
+    "if (rank < stewardCount) ids.add(nodeId)"
+  ),
+  inProtocol(
+    "W",
+    "on rings everyone may accuse",
+    "Topology",
+    "const ids = new Set(found.watchersOf.get(nodeId))",
+    "const ids = new Set(found.watchersOf.get(nodeId))\n  if (ids.size >= 0) return undefined"
+  ),
+  inProtocol(
+    "W",
+    "on rings stewards may accuse nobody",
+    "Topology",
+    "  for (const voter of votersOf(view.members).slice(0, stewardCount)) ids.add(voter.nodeId)\n",
+    ""
+  ),
+  inProtocol(
+    "W",
+    "whoever reports in vain is missed like who beats in vain",
+    "Suspicion",
+    `if (often === "reports") return silentMs > step.timing.reportIntervalMs + maxNoHeartbeatMs`,
+    ""
+  ),
+  inProtocol(
+    "W",
+    "reports to stewards grow old as soon as heartbeats",
+    "Peers",
+    "return isRare ? step.timing.rareReportFreshMs : step.timing.reportFreshMs",
+    "void isRare\n  return step.timing.reportFreshMs"
+  ),
+  inProtocol("W", "a new watcher accuses at once", "Suspicion", " || peer.heardAtMs < peer.expectedSinceMs) {", ") {"),
+  inProtocol(
+    "W",
+    "suspicions are told to everyone",
+    "Heartbeat",
+    "if (electors === undefined) return broadcast(step)",
+    "if (step.nowMs >= 0) return broadcast(step)"
+  ),
+  inProtocol(
+    "W",
+    "whoever does not watch a member tells its silence too",
+    "Heartbeat",
+    "isAsked ||= electors.has(step.self.nodeId)",
+    "isAsked ||= electors !== undefined"
+  ),
+  inProtocol(
+    "W",
+    "who does not watch the master votes by its own link to it",
+    "Mastership",
+    "const watches = electorsOf(step.state, joined.view, master.nodeId)?.has(step.self.nodeId) ?? true",
+    "const watches = electorsOf(step.state, joined.view, master.nodeId) !== null"
+  ),
+  inProtocol(
+    "W",
+    "on rings only the own link tells of the master's silence",
+    "Mastership",
+    " || (isOnRings(step, joined) && isGone(step, joined, master))",
+    ""
+  ),
+  inProtocol(
+    "W",
+    "who beats to us with a newer view is not asked for it",
+    "HeartbeatReceived",
+    "const mustAsk = report.votes &&",
+    "const mustAsk = step.nowMs < 0 &&"
+  ),
+  inProtocol(
+    "W",
+    "who is no steward counts whom it hears itself",
+    "SplitPart",
+    "if (ringsIn(step.state, joined.view) === undefined || actsAsSteward(step.state, joined)) return false",
+    "if (ringsIn(step.state, joined.view) === undefined || actsAsSteward(step.state, joined) || step.nowMs >= 0) return false"
+  ),
+  inProtocol(
+    "W",
+    "joining members stand on the rings",
+    "Topology",
+    `members.filter(({ state }) => state !== "joining")`,
+    "members"
+  ),
+  inProtocol(
+    "W",
+    "there are rings beside nodes of the reference",
+    "Topology",
+    "placed.length > atLeast && members.every(({ incarnation }) => incarnation !== undefined)",
+    "placed.length > atLeast"
+  ),
+  // ---- peers of the reference, decision 0014 ---------------------------------------------------------------
+  inProtocol(
+    "P",
+    "a bare list is followed from anybody",
+    "Following",
+    "if (!isTrusted(step, fresh, id) || from === step.self.nodeId)",
+    "if (from === step.self.nodeId)"
+  ),
+  inProtocol(
+    "P",
+    "any sender's list is the leader's",
+    "Following",
+    "if (lineage !== undefined || !isFromLeader(step, joined, from, id)) return",
+    "if (lineage !== undefined) return"
+  ),
+  inProtocol(
+    "P",
+    "a leader's list that is not newer is taken",
+    "Following",
+    `if (view.version <= joined.view.version) return "older"`,
+    ""
+  ),
+  inProtocol(
+    "P",
+    "nodes of the reference vote",
+    "ClusterView",
+    `member.state === "leaving") && !isReference(member)`,
+    `member.state === "leaving")`
+  ),
+  inProtocol(
+    "P",
+    "their suspicions count",
+    "HeartbeatReceived",
+    "suspected: [],\n    tableVersion",
+    "suspected: report.suspected,\n    tableVersion"
+  ),
+  inProtocol(
+    "P",
+    "a version made to freeze the view is believed",
+    "References",
+    "if (aheadBy > maxRecount || aheadBy < 0",
+    "if (aheadBy < 0"
+  ),
+  inProtocol(
+    "P",
+    "beside them versions rise by one",
+    "Duties",
+    "? last + recountStep - 1 : last)",
+    "? last : recountStep * 0 + last)"
+  ),
+  inProtocol(
+    "P",
+    "whoever uses the name of a removed one is taken back",
+    "References",
+    "if (!isItsOwn || joined.joins.has(senderId)) return false",
+    "if (joined.joins.has(senderId)) return false"
+  ),
+  inProtocol(
+    "P",
+    "a leader that is late is not given its time",
+    "Mastership",
+    "if (!isSpared && isDeposed",
+    "void isSpared\n  if (isDeposed"
+  ),
+  inProtocol(
+    "P",
+    "who takes over from a leader of the reference stays in its lineage",
+    "Mastership",
+    "step.state.policy.forks || isLed ?",
+    "step.state.policy.forks ?"
+  ),
+  inProtocol(
+    "P",
+    "a part that a node of the reference leads can win",
+    "SplitPart",
+    "  reach: 0,\n",
+    "  reach: votersOf(joined.view.members).length + 1,\n"
   ),
   // ---- faults of the reference ------------------------------------------------------------------------
   inProtocol(

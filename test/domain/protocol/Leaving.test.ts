@@ -103,6 +103,13 @@ describe("a leave that does not settle", () => {
     expect(n1.joined.settled).toBe(true)
   })
 
+  it("of the master itself keeps it from voting: two could act in turn", () => {
+    const n1 = settledMaster().leave()
+    const { term } = n1.joined.promise
+    n1.receive(2, heartbeat("n2", n1, { promise: term + 1, promisedTo: "n2" }))
+    expect(n1.joined.promise).toEqual({ term, to: "n1" })
+  })
+
   it("of the master itself is superseded with it back in, and proposed again once that has settled", () => {
     const n1 = settledMaster().leave()
     const proposed = n1.joined.view

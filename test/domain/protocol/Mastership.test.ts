@@ -117,10 +117,25 @@ describe("mastership", () => {
   })
 
   it("a claimant that holds an older view gets no vote", () => {
-    const n3 = memberOf("n3").until(2000, ["n1"])
-    const older = n3.joined.view.version - 1
-    n3.receive(2, heartbeat("n2", n3, { membersViewVersion: older, promise: 1, promisedTo: "n2" }))
+    // The last view of n1 has reached n3 and not n2.
+    const n3 = memberOf("n3")
+    const { view } = n3.joined
+    const newer = { ...view, version: view.version + 1, parent: { lineage: view.lineage, version: view.version } }
+    n3.receive(1, { type: "MEMBERS_UPDATE", clusterTimeMs: 0, ...toWire(newer, true) }).until(2000, ["n1"])
+    const claim = { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }
+    n3.receive(2, heartbeat("n2", n3, { ...claim, membersViewVersion: view.version }))
     expect(n3.joined.promise.to).toBe("")
+    n3.receive(2, heartbeat("n2", n3, claim))
+    expect(n3.joined.promise.to).toBe("n2")
+  })
+
+  it("the next in rank waits two intervals for the oldest to claim", () => {
+    const n3 = memberOf("n3").until(2000, ["n1"])
+    n3.receive(2, heartbeat("n2", n3, { suspectedNodes: ["n1"] })).until(2500, ["n1"])
+    expect(n3.joined.suspected).toEqual(["n1"])
+    expect(n3.joined.promise.to).toBe("")
+    n3.until(3000, ["n1"])
+    expect(n3.joined.promise).toEqual({ term: 1, to: "n3" })
   })
 
   it("who has promised itself a term and lost it does not act in the winner's view of that term", () => {

@@ -6,8 +6,17 @@ import { termOf } from "../../../src/domain/protocol/Version.ts"
 import { majority } from "../../../src/domain/protocol/Quorum.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { computeAssignment } from "../../../src/index.ts"
+import { partOf } from "../../../src/domain/protocol/SplitPart.ts"
+import { transition } from "../../../src/domain/protocol/Transition.ts"
 import { addressOf, portOf } from "../../simulation/VirtualCluster.ts"
-import { founder, masterOf, referenceJoinRequest, Transcript } from "./Transcript.ts"
+import {
+  founder,
+  joinRequest,
+  masterOf,
+  referenceJoinRequest,
+  Transcript,
+  type TranscriptOptions
+} from "./Transcript.ts"
 
 const member = (id: string, joinVersion: number, change: Partial<MemberInfo> = {}): MemberInfo => ({
   nodeId: id,
@@ -53,8 +62,8 @@ const refusal = (id: string): ClusterMessageOf<"JOIN_RESPONSE"> => ({
 })
 
 /** `n2` on connection 1 to its seed `n1`, a node of the reference that leads `n3`, which is one as well. */
-const follower = () => {
-  const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().dialled(1, "n1").receive(1, accepts(3, three))
+const follower = (options: TranscriptOptions = {}) => {
+  const n2 = new Transcript("n2", { ...options, seeds: ["n1"] }).tick().dialled(1, "n1").receive(1, accepts(3, three))
   n2.receive(1, beat("n1", 3)).tick()
   n2.text()
   return n2
@@ -114,6 +123,24 @@ describe("a node of the reference leads", () => {
     const n2 = follower().until(12_000, ["n1"]).refused("n1").until(12_500, ["n1"])
     expect(n2.joined.view.ledBy).toBeUndefined()
     expect(n2.text()).not.toContain("n1 suspect")
+  })
+
+  it("that is silent has the time of a suspicion before somebody takes over", () => {
+    const n2 = follower().until(10_000, ["n1"])
+    expect(n2.joined.suspected).toEqual(["n1"])
+    expect(n2.joined.view.ledBy).toBe("n1")
+    n2.until(20_000, ["n1"])
+    expect(n2.joined.view.ledBy).toBeUndefined()
+  })
+
+  it("who takes over does so in a lineage of its own, under a policy with a quorum as well", () => {
+    const n2 = follower({ policy: majority }).closed(1).refused("n1").until(500)
+    expect(n2.joined.view.lineage).toBe("n2.2000.1")
+  })
+
+  it("its part has no reach: none that Squadron leads gives way to it", () => {
+    const n2 = follower()
+    expect(transition((step) => partOf(step, n2.joined).reach)(n2.state, 1000)[1]).toBe(0)
   })
 
   it("one that has started anew and counts lower is not followed: the cluster that was goes on", () => {
@@ -228,6 +255,13 @@ describe("Squadron leads", () => {
       .receive(2, beat("n2", 900 * 2 ** 32))
       .until(41_000)
     expect(termOf(n1.joined.view.version)).toBe(3)
+  })
+
+  it("beside it versions rise by more than it counts by itself", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2"))
+    const { version } = n1.joined.view
+    n1.accepted(3).receive(3, joinRequest("n3"))
+    expect(n1.joined.view.version).toBe(version + 16)
   })
 
   it("one that believes to be master is not: its views, its answers and its suspicions change nothing", () => {

@@ -1,8 +1,20 @@
 /** What a node makes of rings: to whom it beats, whom it hears how often, and whose word is enough to remove somebody. */
 import { assert, describe, expect, it } from "@effect/vitest"
+import { Option } from "effect"
 import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
-import { allToAll, defaultTopology, electorsOf, hears, rings, ringsIn } from "../../../src/domain/protocol/Topology.ts"
-import { heartbeat, masterOf, type Transcript } from "./Transcript.ts"
+import { majority } from "../../../src/domain/protocol/Quorum.ts"
+import { partOf } from "../../../src/domain/protocol/SplitPart.ts"
+import {
+  allToAll,
+  defaultTopology,
+  electorsOf,
+  hears,
+  rings,
+  ringsIn,
+  stewards
+} from "../../../src/domain/protocol/Topology.ts"
+import { transition } from "../../../src/domain/protocol/Transition.ts"
+import { heartbeat, masterOf, Transcript, type TranscriptOptions, welcome } from "./Transcript.ts"
 
 const ids = ["n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12"]
 const onRings = { topology: rings({ k: 3, above: 0 }) }
@@ -11,6 +23,23 @@ const master = (): Transcript => masterOf("n1", ids, onRings)
 const watchersOf = (node: Transcript, nodeId: string): ReadonlyArray<string> => [
   ...(ringsIn(node.state, node.joined.view)?.watchersOf.get(nodeId) ?? [])
 ]
+
+/** The member `id` of the cluster that `master` leads, linked to all others by connections of their numbers. */
+const memberOn = (id: string, options: TranscriptOptions = {}): Transcript => {
+  const node = new Transcript(id, { ...onRings, ...options, seeds: ["n1"] }).tick().dialled(1, "n1")
+  node.receive(1, welcome("n1", master().joined.view))
+  for (const other of ids) {
+    const connection = Number(other.slice(1))
+    if (other !== id) node.accepted(connection).receive(connection, heartbeat(other, node))
+  }
+  return node.receive(1, heartbeat("n1", node, { promisedTo: "n1" }))
+}
+
+/** No steward, and no watcher of the master. */
+const plain = (): string => {
+  const watchers = watchersOf(master(), "n1")
+  return ids.slice(2).find((id) => !watchers.includes(id)) ?? ""
+}
 
 /** Whom the last transition sent a heartbeat. */
 const beaten = (node: Transcript): ReadonlyArray<string> =>
@@ -175,5 +204,104 @@ describe("on rings a silent member", () => {
     n1.closed(Number(silent.slice(1))).refused(silent)
     const told = beaten(n1)
     assert.sameMembers([...told], ["n2", "n3"])
+  })
+})
+
+describe("on rings", () => {
+  it("the next oldest are reported to as well when stewards are gone", () => {
+    const { joined, state } = master()
+    expect([...stewards(state, joined)]).toEqual(["n2", "n3"])
+    expect([...stewards(state, { ...joined, suspected: ["n2", "n3"] })]).toEqual(["n2", "n3", "n4", "n5"])
+  })
+
+  it("what is reported to a steward counts for 6.5 intervals", () => {
+    const n1 = master()
+    const { view } = n1.joined
+    const found = ringsIn(n1.state, view)
+    const rareElectorsOf = (id: string): ReadonlyArray<string> =>
+      [...(electorsOf(n1.state, view, id) ?? [])].filter((elector) => hears(found, view, "n1", elector) === "reports")
+    const accused = ids.find((id) => rareElectorsOf(id).length >= 2) ?? ""
+    for (const id of rareElectorsOf(accused)) {
+      n1.receive(Number(id.slice(1)), heartbeat(id, n1, { suspectedNodes: [accused] }))
+    }
+    n1.until(6000)
+    expect(stateOf(n1, accused)).toBe("suspect")
+    n1.until(7000)
+    expect(stateOf(n1, accused)).toBe("active")
+  })
+
+  it("whoever becomes a watcher gives the member the time of a first heartbeat", () => {
+    const n1 = master()
+    pass(n1, 1000, 2000, "", [])
+    n1.until(2500)
+    const watched = (): ReadonlyArray<string> => ids.filter((id) => watchersOf(n1, id).includes("n1"))
+    const before = watched()
+    const leaver = before.find((id) => !["n2", "n3"].includes(id)) ?? ""
+    const reason = Option.none()
+    n1.receive(Number(leaver.slice(1)), {
+      type: "LEAVE_REQUEST",
+      nodeId: leaver,
+      reason,
+      incarnation: Number(leaver.slice(1)) * 1000
+    })
+    const newly = watched().find((id) => !before.includes(id)) ?? ""
+    expect(ids).toContain(newly)
+    n1.until(6500, [newly])
+    expect(n1.joined.suspected).toEqual([])
+    n1.until(8500, [newly])
+    expect(n1.joined.suspected).toContain(newly)
+  })
+
+  it("a member tells of those that it watches, and of nobody else", () => {
+    const id = plain()
+    const node = memberOn(id)
+    const others = ids.slice(2).filter((other) => other !== id)
+    const tells = (other: string): ReadonlyArray<string> => {
+      const one = memberOn(id)
+        .closed(Number(other.slice(1)))
+        .refused(other)
+      expect(one.joined.suspected).toEqual([other])
+      return beaten(one)
+    }
+    const watched = others.find((other) => watchersOf(node, other).includes(id)) ?? ""
+    const stranger = others.find((other) => !watchersOf(node, other).includes(id)) ?? ""
+    expect([...tells(watched)].toSorted()).toEqual(["n1", "n2", "n3"])
+    expect(tells(stranger)).toEqual([])
+  })
+
+  it("who does not watch the master votes for a claimant although it hears the master itself", () => {
+    const node = memberOn(plain())
+    node.receive(2, heartbeat("n2", node, { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }))
+    expect(node.joined.promise).toEqual({ term: 1, to: "n2" })
+  })
+
+  it("who watches the master and hears it does not", () => {
+    const id = watchersOf(master(), "n1").find((watcher) => !["n2", "n3"].includes(watcher)) ?? ""
+    const node = memberOn(id)
+    node.receive(2, heartbeat("n2", node, { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }))
+    expect(node.joined.promise.to).toBe("")
+  })
+
+  it("the oldest other claims when most electors of the master miss it, whatever its own link", () => {
+    const n2 = memberOn("n2")
+    for (const id of electorsOf(n2.state, n2.joined.view, "n1") ?? []) {
+      if (id !== "n2") n2.receive(Number(id.slice(1)), heartbeat(id, n2, { suspectedNodes: ["n1"] }))
+    }
+    n2.until(500)
+    expect(n2.joined.promise).toEqual({ term: 1, to: "n2" })
+  })
+
+  it("who holds an older view than a heartbeat shows asks for it", () => {
+    const node = memberOn("n12").until(1000)
+    node.receive(5, heartbeat("n5", node, { membersViewVersion: node.joined.view.version + 1 }))
+    expect(beaten(node)).toContain("n5")
+  })
+
+  it("who is no steward takes the reach of its part from the master that it hears", () => {
+    const node = memberOn(plain(), { policy: majority })
+    const reach = () => transition((step) => partOf(step, node.joined).reach)(node.state, 8000)[1]
+    for (let now = 1000; now <= 8000; now += 1000)
+      node.until(now).receive(1, heartbeat("n1", node, { promisedTo: "n1" }))
+    expect(reach()).toBe(ids.length + 1)
   })
 })
