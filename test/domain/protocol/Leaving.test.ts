@@ -52,6 +52,15 @@ describe("leaving", () => {
     `)
   })
 
+  it("a leaving master stays while it alone knows that the view without it is settled", () => {
+    const n1 = masterOf("n1", ["n2", "n3"]).leave()
+    n1.receive(2, heartbeat("n2", n1, { settled: 0 })).until(500)
+    expect(n1.joined.settled).toBe(true)
+    expect(n1.text()).not.toContain("stop: left")
+    n1.receive(2, heartbeat("n2", n1)).tick()
+    expect(n1.text()).toContain("stop: left")
+  })
+
   it("the last member goes at once", () => {
     expect(founder("n1").leave().text()).toMatchInlineSnapshot(`
       "0 asked to leave
