@@ -1,6 +1,6 @@
 /** Maps under the simulator: whole nodes with their layers, any order of fibers, faults of all kinds. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Result } from "effect"
+import { Effect, Layer, Random, Result } from "effect"
 import { MapStore, type MapStoreShape, PartitionStoreMemory } from "../../../src/index.ts"
 import { PartitionedMaps } from "../../../src/maps.ts"
 import { hashToPartition } from "../../../src/domain/placement/HashToPartition.ts"
@@ -14,6 +14,24 @@ interface Told {
 
 const mapName = "ledger"
 
+/** Takes its time, as a disk does: requests of different partitions overtake each other. */
+const late = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Random.next, (drawn) =>
+    drawn < 0.5 ? effect : Effect.andThen(Effect.sleep(drawn * (drawn < 0.95 ? 5 : 80)), effect)
+  )
+const slow = (store: MapStoreShape): MapStoreShape => ({
+  ...store,
+  size: (...given) => late(store.size(...given)),
+  merge: (...given) => late(store.merge(...given)),
+  apply: (...given) => late(store.apply(...given)),
+  drop: (...given) => late(store.drop(...given)),
+  digests: (...given) => late(store.digests(...given)),
+  records: (...given) => late(store.records(...given)),
+  collect: (...given) => late(store.collect(...given)),
+  write: (...given) => late(store.write(...given)),
+  get: (...given) => late(store.get(...given))
+})
+
 /** Every node writes a key of its own after another, and keeps in mind which were acknowledged by the backups. */
 const writes = (told: Told, perNode: number): SimulatedCluster.Scenario => {
   const { acknowledged, disks } = told
@@ -23,7 +41,7 @@ const writes = (told: Told, perNode: number): SimulatedCluster.Scenario => {
     return disk
   }
   return {
-    store: ({ nodeId }) => Layer.succeed(MapStore, diskOf(nodeId)),
+    store: ({ nodeId }) => Layer.succeed(MapStore, slow(diskOf(nodeId))),
     settings: { repairIntervalMs: 3000, recoveryTimeoutMs: 6000 },
     program: ({ nodeId, start }) =>
       Effect.gen(function* () {
