@@ -98,7 +98,8 @@ describe("incidents of other systems", () => {
         seed,
         nodes: 4,
         profile: "calm",
-        config: { backupCount, suspicionTimeoutMs: 4000 },
+        // Parts of a split meet again before a part gives up what only the other holds.
+        config: { backupCount, suspicionTimeoutMs: 4000, splitBrainCheckIntervalMs: 3000 },
         data: { aim: 0 },
         virtualMs: 22_000,
         faults: faults.toSorted((a, b) => a.atMs - b.atMs)
