@@ -180,8 +180,8 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "13",
     "old reports count",
     "Peers",
-    "report !== undefined && step.nowMs - report.atMs < freshMs(step, joined, voter.nodeId) ? report : undefined",
-    "report !== undefined && freshMs(step, joined, voter.nodeId) > 0 ? report : undefined"
+    "return step.nowMs - heardAtMs < freshMs(step, joined, voter.nodeId) ? report : undefined",
+    "return freshMs(step, joined, voter.nodeId) > 0 ? report : undefined"
   ),
   {
     rule: "14",

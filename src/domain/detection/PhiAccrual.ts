@@ -50,10 +50,11 @@ const mostUpToMean = 0.302
 const isAlive = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): boolean => {
   if (window.lastArrivalMs === undefined) return true
   const silenceMs = ArrivalWindow.elapsed(window.lastArrivalMs, nowMs)
-  const moments = SlidingMoments.moments(window.intervals)
+  const { intervals } = window
   // Most peers that anybody asks about are not even late: no tail has to be computed.
-  const isEarly = moments.count >= minIntervals && silenceMs <= moments.mean
-  return (isEarly && config.phiThreshold > mostUpToMean) || phiOf(silenceMs, moments, config) < config.phiThreshold
+  const isEarly = SlidingMoments.size(intervals) >= minIntervals && silenceMs <= SlidingMoments.mean(intervals)
+  if (isEarly && config.phiThreshold > mostUpToMean) return true
+  return phiOf(silenceMs, SlidingMoments.moments(intervals), config) < config.phiThreshold
 }
 
 export const PhiAccrual = {

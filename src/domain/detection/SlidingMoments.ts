@@ -67,6 +67,14 @@ const moments = (window: SlidingMoments): Moments => {
   return Moments.merge({ count: front.length / 2 - gone, mean, squares }, younger)
 }
 
+/** The mean of all samples in the window, 0 for none: that of {@link moments}, without making them. */
+const mean = ({ front, gone, younger }: SlidingMoments): number => {
+  const frontMean = front[2 * gone]
+  if (frontMean === undefined || younger.count === 0) return frontMean ?? younger.mean
+  const count = front.length / 2 - gone + younger.count
+  return frontMean + (younger.mean - frontMean) * (younger.count / count)
+}
+
 const suffixesOf = (part: Part): Float64Array => {
   if (part.suffixes !== undefined) return part.suffixes
   const suffixes = new Float64Array(2 * part.total.count)
@@ -119,15 +127,24 @@ const dropOldest = (window: SlidingMoments, surplus: number): SlidingMoments => 
 /** The window with one sample more, and without its oldest beyond `limit` samples; `limit` below 1 keeps none. */
 const push = (window: SlidingMoments, sample: number, limit: number): SlidingMoments => {
   if (limit < 1) return empty
-  const grown = balance({
-    front: window.front,
-    gone: window.gone,
-    waiting: window.waiting,
+  const { front, gone, waiting } = window
+  const back = Moments.add(window.back, sample)
+  const surplus = Math.max(0, size(window) + 1 - Math.floor(limit))
+  const grown = {
+    front,
+    gone,
+    waiting,
     newest: { sample, older: window.newest },
-    back: Moments.add(window.back, sample),
-    younger: Moments.add(window.younger, sample)
-  })
-  return dropOldest(grown, size(grown) - Math.floor(limit))
+    back,
+    younger: window.younger === window.back ? back : Moments.add(window.younger, sample)
+  }
+  const left = frontSize(window) - surplus
+  // As a rule the front has samples left and the back is no longer than what stands before it: nothing moves.
+  if (left > 0 && back.count <= left + window.younger.count - window.back.count) {
+    grown.gone += surplus
+    return grown
+  }
+  return dropOldest(balance(grown), surplus)
 }
 
-export const SlidingMoments = { empty, size, moments, push }
+export const SlidingMoments = { empty, size, moments, mean, push }

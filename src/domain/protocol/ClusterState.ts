@@ -40,14 +40,13 @@ export interface Report {
   readonly tableVersion: number
   /** A peer that knows only the reference's fields cannot promise: it is heard, and its vote does not count. */
   readonly votes: boolean
-  readonly atMs: number
 }
 
 /** Another node of the view or of its base, as this node hears it. */
 export interface Peer {
   /** Of its last heartbeat; `undefined` before the first. */
   readonly incarnation: Incarnation | undefined
-  /** When it was last heard, or when this node began to wait for it. */
+  /** When it was last heard, which is when it last reported, or when this node began to wait for it. */
   readonly heardAtMs: number
   /** Since when it should be heard as often as now; −∞ since it is known. */
   readonly expectedSinceMs: number

@@ -10,7 +10,7 @@ import * as Leaving from "./Leaving.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
-import { mayRepair, peerOf, setPeer } from "./Peers.ts"
+import { heard, mayRepair, peerOf, setPeer } from "./Peers.ts"
 import { probeBack } from "./Probing.ts"
 import * as References from "./References.ts"
 import { membersUpdate } from "./Settlement.ts"
@@ -22,7 +22,7 @@ import { expelIfOut } from "./ViewUpdate.ts"
 
 export type HeartbeatOutcome = "notJoined" | "stale" | Following.HeardOutcome
 
-const saidIn = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
+const saidIn = (joined: Joined, heartbeat: HeartbeatPayload): Report => {
   const { suspectedNodes } = heartbeat
   const mostSuspects = joined.view.members.length
   return {
@@ -34,13 +34,27 @@ const saidIn = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report
     // Nobody can suspect more nodes than there are members.
     suspected: suspectedNodes.length > mostSuspects ? suspectedNodes.slice(0, mostSuspects) : suspectedNodes,
     tableVersion: heartbeat.tableVersion ?? 0,
-    votes: true,
-    atMs: step.nowMs
+    votes: true
   }
 }
 
-const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Report => {
-  const report = saidIn(step, joined, heartbeat)
+// As a rule a peer says what it has said before.
+const isSame = (known: Report, heartbeat: HeartbeatPayload): boolean =>
+  known.votes &&
+  known.incarnation === heartbeat.incarnation &&
+  known.lineage === heartbeat.lineage &&
+  known.version === heartbeat.membersViewVersion &&
+  known.settled === heartbeat.settled &&
+  known.promise.term === heartbeat.promise &&
+  known.promise.to === heartbeat.promisedTo &&
+  known.tableVersion === heartbeat.tableVersion &&
+  (known.suspected === heartbeat.suspectedNodes ||
+    (known.suspected.length === 0 && heartbeat.suspectedNodes.length === 0))
+
+const reportFrom = (joined: Joined, heartbeat: HeartbeatPayload, known: Report | undefined): Report => {
+  const isKnown = known !== undefined && known.lineage !== "" && isSame(known, heartbeat)
+  if (isKnown && known.suspected.length <= joined.view.members.length) return known
+  const report = saidIn(joined, heartbeat)
   const isReference =
     report.lineage === "" && hasSay(joined.view, joined.settled, { nodeId: heartbeat.senderId, incarnation: 0 })
   if (!isReference) return report
@@ -58,16 +72,13 @@ const reportFrom = (step: Step, joined: Joined, heartbeat: HeartbeatPayload): Re
 }
 
 // Reports over an old connection may arrive late; what a process says only ever rises.
-const isStale = (joined: Joined, nodeId: string, report: Report): boolean => {
-  const known = peerOf(joined, nodeId)?.report
-  return (
-    known !== undefined &&
-    report.votes &&
-    known.incarnation === report.incarnation &&
-    known.lineage === report.lineage &&
-    (report.version < known.version || report.promise.term < known.promise.term)
-  )
-}
+const isStale = (known: Report | undefined, report: Report): boolean =>
+  known !== undefined &&
+  known !== report &&
+  report.votes &&
+  known.incarnation === report.incarnation &&
+  known.lineage === report.lineage &&
+  (report.version < known.version || report.promise.term < known.promise.term)
 
 // Someone who is no contact of ours speaks of our history: give it what it lacks, or ask for what we lack. It may
 // be a process that another one has replaced, so the answer goes where the heartbeat came from.
@@ -84,8 +95,9 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
-  if (Following.isLed(joined)) return Following.heard(step, joined, from, saidIn(step, joined, heartbeat), connection)
-  const report = reportFrom(step, joined, heartbeat)
+  if (Following.isLed(joined)) return Following.heard(step, joined, from, saidIn(joined, heartbeat), connection)
+  const before = peerOf(joined, from)?.report
+  const report = reportFrom(joined, heartbeat, before)
   const voter = { nodeId: from, incarnation: report.incarnation }
   const member = memberOf(joined.view, from)
   const isMember = member !== undefined && incarnationOf(member) === report.incarnation
@@ -98,7 +110,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   if (relation === "foreign") {
     // It moved to another lineage, or continues ours where we do not know it: let the newer one show. What it
     // said in our lineage does not count any more.
-    if (isMember && peerOf(joined, from)?.report !== undefined) setPeer(step, from, { report: undefined })
+    if (isMember && before !== undefined) setPeer(step, from, { report: undefined })
     // Without forks a process is never in two lineages: it will not come back to ours.
     if (isMember && !step.state.policy.forks) Suspicion.prove(step, member, "it is in another cluster")
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
@@ -109,18 +121,11 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
     if (mayRepair(step, from)) answerStranger(step, joined, connection, report)
     return "notInView"
   }
-  if (isStale(joined, from, report)) return "stale"
+  if (isStale(before, report)) return "stale"
 
-  const before = peerOf(joined, from)?.report
   const accusesOthers =
     report.suspected.length > 0 && report.suspected.some((nodeId) => before?.suspected.includes(nodeId) !== true)
-  setPeer(step, from, {
-    incarnation: report.incarnation,
-    heardAtMs: step.nowMs,
-    report,
-    provenDead: undefined,
-    leftFounding: undefined
-  })
+  heard(step, from, report)
   // A detector learns from regular heartbeats only.
   const rings = ringsIn(step.state, joined.view)
   if (!report.votes || hears(rings, joined.view, step.self.nodeId, from) === "beats") {

@@ -141,9 +141,9 @@ export const considerVote = (
 ): void => {
   const joined = step.joined
   if (joined === undefined || !isVoter(claimant)) return
-  const self = selfMember(step.state, joined)
   if (claimed.promise.to !== claimant.nodeId || claimed.promise.term <= joined.promise.term) return
   if (claimed.version < joined.view.version) return
+  const self = selfMember(step.state, joined)
   // An acting leaver waits for its own absence to settle; its vote would let two act in turn.
   if (isActing(step.state, joined) && !joined.settled && self === undefined) return
   if (!isEntitled(step, joined, claimant)) return

@@ -30,6 +30,26 @@ export const setPeer = (step: Step, nodeId: NodeId, change: Partial<Peer>): void
   step.setPeers(joined.peers.set(nodeId, peer))
 }
 
+/** The peer has reported: it lives, and as one that has left no founding. */
+export const heard = (step: Step, nodeId: NodeId, report: Report): void => {
+  const joined = step.joined
+  if (joined === undefined) return
+  const known = peerOf(joined, nodeId)
+  // Made with every heartbeat: field by field is several times as fast as from two parts.
+  const peer: Peer = {
+    incarnation: report.incarnation,
+    heardAtMs: step.nowMs,
+    expectedSinceMs: known?.expectedSinceMs ?? Number.NEGATIVE_INFINITY,
+    report,
+    provenDead: undefined,
+    leftFounding: undefined,
+    repairedAtMs: known?.repairedAtMs ?? Number.NEGATIVE_INFINITY,
+    tableSentAtMs: known?.tableSentAtMs ?? Number.NEGATIVE_INFINITY,
+    isRedialled: known?.isRedialled ?? false
+  }
+  step.setPeers(joined.peers.set(nodeId, peer))
+}
+
 /** The latest report of this very process, in our lineage. */
 export const reportOf = (joined: Joined, voter: Voter): Report | undefined => {
   const peer = peerOf(joined, voter.nodeId)
@@ -51,7 +71,9 @@ const freshMs = (step: Step, joined: Joined, nodeId: NodeId): number => {
 /** The same, if it is young enough to say how the peer hears others now. */
 export const freshReportOf = (step: Step, joined: Joined, voter: Voter): Report | undefined => {
   const report = reportOf(joined, voter)
-  return report !== undefined && step.nowMs - report.atMs < freshMs(step, joined, voter.nodeId) ? report : undefined
+  const heardAtMs = peerOf(joined, voter.nodeId)?.heardAtMs
+  if (report === undefined || heardAtMs === undefined) return undefined
+  return step.nowMs - heardAtMs < freshMs(step, joined, voter.nodeId) ? report : undefined
 }
 
 /**

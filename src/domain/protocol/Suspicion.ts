@@ -69,6 +69,11 @@ export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
   const suspected: Array<NodeId> = []
   for (const member of joined.view.members) {
     if (member.nodeId === step.self.nodeId || !isJudged(member)) continue
+    if (rings === undefined && !stalled) {
+      // The usual case, which every node comes by for every other at every tick.
+      if (isSilent(step, joined, member, judge, "beats")) suspected.push(member.nodeId)
+      continue
+    }
     const before = joined.suspected.includes(member.nodeId)
     const often = hears(rings, joined.view, step.self.nodeId, member.nodeId)
     if (often === undefined) {

@@ -294,7 +294,7 @@ export class World {
     this.trace.mix(process.joined?.view.version ?? 0)
     this.trace.mix(commands.length)
     this.options.observe(process, before)
-    for (const watch of this.watchers) watch(process, before)
+    if (this.watchers.size > 0) for (const watch of this.watchers) watch(process, before)
     this.planes?.kernelStepped(process, before)
     for (const command of commands) if (process.isAlive) this.execute(process, command)
   }

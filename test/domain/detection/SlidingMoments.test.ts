@@ -13,6 +13,7 @@ const assertIsWindowOf = (window: SlidingMoments, samples: ReadonlyArray<number>
   const moments = SlidingMoments.moments(window)
   assert.strictEqual(moments.count, samples.length)
   assert.strictEqual(SlidingMoments.size(window), samples.length)
+  assert.strictEqual(SlidingMoments.mean(window), moments.mean)
   if (samples.length === 0) return
   const { mean, deviation } = byDefinition(samples)
   const scale = Math.max(1e-100, ...samples)
