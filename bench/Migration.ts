@@ -9,6 +9,7 @@
  */
 import { cpus, loadavg } from "node:os"
 import { parseArgs } from "node:util"
+import { ClusterConfig } from "../src/domain/model/ClusterConfig.ts"
 import { defaultDataSettings } from "../src/domain/replication/DataSettings.ts"
 import { Load, Nothing, Partitions, Watched } from "./nodes/Commands.ts"
 import { type NodeProcess, settle, withNodes } from "./nodes/Nodes.ts"
@@ -154,7 +155,11 @@ const format = (moved: Moved): string => {
     ["operations failed", `${during.failed} (before ${baseline.failed})`],
     [
       "heartbeats, one a second",
-      judged(`longest gap ${inMs(gapMs)}, phi ${suspicion.toFixed(1)}`, gapMs < 2000, "none missed")
+      judged(
+        `longest gap ${inMs(gapMs)}, phi ${suspicion.toFixed(1)}`,
+        gapMs < 2000 && suspicion < ClusterConfig.defaults.phiThreshold,
+        "none missed, nobody suspected"
+      )
     ],
     ["event loops, longest turn", `source ${inMs(source.stallMs)}, destination ${inMs(destination.stallMs)}`],
     ["destination, its data", `${inMib(destination.rssAfter - destination.rssBefore)} resident, collected`]
