@@ -30,13 +30,13 @@ const steps: ReadonlyArray<Step> = [
     name: "explore",
     what: "all orders of small models, and walks",
     args: ["test/long/Explore.ts", "4", "1"],
-    limitSeconds: 150
+    limitSeconds: 300
   },
   {
     name: "mutants",
     what: "rules switched off, every eighth",
     args: ["test/mutation/main.ts", "--quick"],
-    limitSeconds: 300
+    limitSeconds: 480
   },
   {
     name: "simulate",
@@ -93,7 +93,7 @@ const steps: ReadonlyArray<Step> = [
     args: ["test/long/StoreKill.ts", "6"],
     limitSeconds: 120
   },
-  { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 60 }
+  { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 90 }
 ]
 
 const run = (step: Step): Promise<boolean> =>
