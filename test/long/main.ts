@@ -34,7 +34,7 @@ const steps: ReadonlyArray<Step> = [
   },
   {
     name: "mutants",
-    what: "rules switched off, every eighth",
+    what: "rules switched off, every sixteenth",
     args: ["test/mutation/main.ts", "--quick"],
     limitSeconds: 480
   },
