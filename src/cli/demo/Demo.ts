@@ -53,8 +53,8 @@ export const defaults: DemoOptions = {
   partitionCount: 271,
   backupCount: 1,
   suspicionTimeoutMs: 2500,
-  writes: 40_000,
-  writingMs: 16_000,
+  writes: 25_000,
+  writingMs: 13_000,
   formWithinMs: 30_000,
   stepWithinMs: 30_000,
   finishWithinMs: 15_000
