@@ -163,9 +163,10 @@ export class NodeProcess extends Process implements SimulatedNode {
   // All below the node itself.
   private get parts() {
     const { config, policy } = this.options
+    const { detector, planner } = this.around.scenario
     return this.transport.layer.pipe(
-      Layer.provideMerge(PhiAccrualFailureDetector.layerFor(config)),
-      Layer.provideMerge(AssignmentPlanner.layerMinimalMovement),
+      Layer.provideMerge(detector ?? PhiAccrualFailureDetector.layerFor(config)),
+      Layer.provideMerge(planner ?? AssignmentPlanner.layerMinimalMovement),
       Layer.provideMerge(Layer.succeed(SplitBrainPolicy, policy))
     )
   }

@@ -2,6 +2,8 @@
 import type { Effect, Layer, Scope } from "effect"
 import type { ClusterState } from "../../domain/protocol/ClusterState.ts"
 import type { DataSettings } from "../../domain/replication/DataSettings.ts"
+import type { AssignmentPlanner } from "../../services/AssignmentPlanner.ts"
+import type { FailureDetector } from "../../services/FailureDetector.ts"
 import type { MapStore } from "../../services/MapStore.ts"
 import type { TestDataServices, TestServices } from "../TestCluster.ts"
 
@@ -63,7 +65,15 @@ interface WithData {
   readonly settings?: Partial<DataSettings>
 }
 
-export type Scenario = (WithoutData | WithData) & Expectations
+export type Scenario = (WithoutData | WithData) & Parts & Expectations
+
+/** Parts of every node that may be a user's own. Each process builds them anew. */
+interface Parts {
+  /** Default: phi accrual, with the settings of the cluster. */
+  readonly detector?: Layer.Layer<FailureDetector>
+  /** Default: minimal movement. The world checks that what it plans is complete and balanced. */
+  readonly planner?: Layer.Layer<AssignmentPlanner>
+}
 
 interface Expectations {
   /** By name: what must hold after every turn of every fiber. */

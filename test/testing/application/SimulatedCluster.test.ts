@@ -1,9 +1,16 @@
 /** The simulator of programs replays exactly, finds what is planted, and treats a program as a machine would. */
 import { spawnSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Deferred, Effect, Layer, Random } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Random, Stream } from "effect"
 import { transition } from "../../../src/domain/protocol/Transition.ts"
-import { ClusterDriver, ClusterService, majority } from "../../../src/index.ts"
+import {
+  AssignmentPlanner,
+  ClusterDriver,
+  ClusterService,
+  FailureDetector,
+  majority,
+  planAssignment
+} from "../../../src/index.ts"
 import { SimulatedCluster, Simulation } from "../../../src/testing.ts"
 import { forgetful, hasty, idle, monotonicMs, ticking } from "./Programs.ts"
 
@@ -124,6 +131,39 @@ const drawn = (seed: number) => {
   )
   return told
 }
+
+/** Who noticed whose removal while n3 stood still for twenty seconds. */
+const removals = (scenario: Partial<SimulatedCluster.Scenario>): ReadonlyArray<string> => {
+  const told: Array<string> = []
+  const faults: ReadonlyArray<Simulation.Fault> = [{ _tag: "Freeze", atMs: 6000, node: "n3", forMs: 20_000 }]
+  const watching = (): SimulatedCluster.Scenario => ({
+    ...scenario,
+    program: ({ nodeId }) =>
+      Effect.flatMap(ClusterService, ({ subscribeChanges }) =>
+        Stream.runForEach(subscribeChanges, (change) =>
+          Effect.sync(() => change._tag === "MemberRemoved" && told.push(`${nodeId}: ${change.member.nodeId}`))
+        )
+      )
+  })
+  const { violation } = SimulatedCluster.run(watching, { ...quick, seed: 3, faults, virtualMs: 30_000 })
+  assert.isUndefined(violation)
+  return told
+}
+
+describe("a part of the user's own", () => {
+  it("is a detector: a frozen node is removed by the one that ships, and not by one that trusts everyone", () => {
+    assert.includeMembers([...removals({})], ["n1: n3", "n2: n3"])
+    assert.deepStrictEqual(removals({ detector: FailureDetector.layerTrusting }), [])
+  })
+
+  it("is a planner, whose plans are held to the rules of the table", () => {
+    const onlyOldest = Layer.succeed(AssignmentPlanner, {
+      plan: (request) => planAssignment({ ...request, members: request.members.slice(0, 1) })
+    })
+    const { violation } = SimulatedCluster.run(() => ({ ...idle(), planner: onlyOldest }), { ...quick, seed: 1 })
+    assert.match(violation ?? "", /no agreement within .* partition 0 has 0 backups/)
+  })
+})
 
 describe("a program", () => {
   it("gets no turns while its node is frozen, and finds its clock ahead afterwards", () => {
