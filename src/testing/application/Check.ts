@@ -7,7 +7,8 @@ import { shrinkWith } from "../simulation/Shrink.ts"
 import { type Options, type Outcome, run } from "./Run.ts"
 import type { Scenario } from "./Scenario.ts"
 
-export interface CheckOptions extends Omit<Options, "seed" | "transcript" | "faults"> {
+/** With `faults` every seed has these, and its own order of fibers, delays and clocks. */
+export interface CheckOptions extends Omit<Options, "seed" | "transcript"> {
   /** The first seed. Default 1. */
   readonly seed?: number
   /** How many seeds. Default 50. */
@@ -22,7 +23,7 @@ export class ScenarioFailed extends Schema.TaggedError<ScenarioFailed>()("Scenar
 
 // As code to paste. A policy and a topology are no data: they stand by their names.
 const replayOf = (options: Options, faults: ReadonlyArray<Fault>): string => {
-  const { policy, topology, ...data } = options
+  const { faults: _, policy, topology, ...data } = options
   const fields = Object.entries({ ...data, transcript: true }).map(
     ([name, value]) => `${name}: ${JSON.stringify(value)},`
   )
