@@ -84,6 +84,19 @@ const isTrusted = (step: Step, fresh: Fresh, id: ConnectionId): boolean => {
 
 export type FollowOutcome = "joined" | "unasked" | "notForThisProcess" | "handled" | "older" | "notMaster"
 
+/**
+ * The leader counts from anew: only in a new term is there a version above what this node has held. It takes over
+ * where it can alone, so that the others of a leader that has forgotten them are found again. Where it takes more of
+ * them it follows, for these hear the leader and would not vote; what it claims or votes for later is of such a term.
+ */
+const outbid = (step: Step, leader: NodeId): void => {
+  const term = termOf(step.state.lastVersion)
+  const { quorum } = step.state.policy
+  if (quorum([step.self], () => true))
+    Mastership.claim(step, term + 1, `${leader} counts lower than this node has held`)
+  else step.setJoined({ promise: { term, to: "" } })
+}
+
 /** A node of the reference has accepted this fresh node. */
 export const follow = (
   step: Step,
@@ -96,14 +109,11 @@ export const follow = (
   if (!isTrusted(step, fresh, id) || from === step.self.nodeId) return "unasked"
   const isListed = list.members.some(({ nodeId }) => nodeId === from)
   if (!isListed || !isActiveIn(step, list)) return "notForThisProcess"
-  const { lastVersion } = step.state
-  const isBehind = list.version < lastVersion
-  adopt(step, ledView(step, from, list, Math.max(list.version, lastVersion)), true)
+  adopt(step, ledView(step, from, list, list.version), true)
   TableSharing.acceptWelcome(step, rows)
   step.note(`joined the cluster of ${list.members.length} that ${from}, a node of the reference, leads`)
   Heartbeat.broadcast(step)
-  // It counts from anew, and nothing lower may follow: only a new term is above what this node has held.
-  if (isBehind) Mastership.claim(step, termOf(lastVersion) + 1, `${from} counts lower than this node has held`)
+  if (list.version < step.state.lastVersion) outbid(step, from)
   return "joined"
 }
 

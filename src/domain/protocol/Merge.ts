@@ -11,7 +11,7 @@ import type {
 import { dissolve } from "./Adoption.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
-import { isLedLineage, masterByAge, relate } from "./ClusterView.ts"
+import { isLedLineage, masterByAge, memberAs, relate } from "./ClusterView.ts"
 import { equalInConstantTime } from "./ConstantTime.ts"
 import { decideMergeByReach } from "./DecideMergeByReach.ts"
 import * as Following from "./Following.ts"
@@ -31,6 +31,7 @@ import {
   probeResponse,
   type SplitPart
 } from "./SplitPart.ts"
+import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 
 export type MergeOutcome =
@@ -141,6 +142,19 @@ const follower = (
   return "handled"
 }
 
+// What a probe tells of the process that sends it. Followers of a node of the reference beat to nobody in another part,
+// and recognise others by what answers at their addresses.
+const learnSpeaker = (step: Step, { speaker }: SplitBrainProbePayload, part: SplitPart | undefined): void => {
+  const joined = step.joined
+  if (speaker === undefined || joined === undefined || Following.isLed(joined)) return
+  Suspicion.replacedBy(step, speaker)
+  const member = memberAs(joined.view, speaker)
+  const isElsewhere = part !== undefined && relate(joined.view, part) === "foreign"
+  // Without forks a process is never in two lineages: it will not come back to ours.
+  if (isElsewhere && member !== undefined && !step.state.policy.forks)
+    Suspicion.prove(step, member, "it is in another cluster")
+}
+
 export const probed = (
   step: Step,
   from: string,
@@ -150,6 +164,7 @@ export const probed = (
   const barred = bar(step, payload.senderClusterId, payload)
   if (barred !== undefined) return barred
   const part = fromProbe(payload)
+  learnSpeaker(step, payload, part)
   const joined = step.joined
   if (joined === undefined) return part === undefined ? "withoutLineage" : aim(step, part)
   if (Following.isLed(joined)) return follower(step, joined, part, from, connection)

@@ -109,6 +109,21 @@ export const prove = (step: Step, member: MemberInfo, how: string): void => {
   judgeAll(step, (nodeId) => joined.suspected.includes(nodeId), member.nodeId)
 }
 
+/**
+ * Another process speaks under this id, of another part: if it is a later one than the voter of that id, and the voter
+ * is not heard, the voter has been replaced. It may follow a node of the reference, and never ask here.
+ */
+export const replacedBy = (step: Step, speaker: Voter): void => {
+  const joined = step.joined
+  if (joined === undefined || speaker.nodeId === step.self.nodeId) return
+  const member = memberOf(joined.view, speaker.nodeId)
+  const ofThatId = ({ nodeId }: Voter) => nodeId === speaker.nodeId
+  const voter = member === undefined ? joined.view.base.voters.find(ofThatId) : toVoter(member)
+  if (voter === undefined || speaker.incarnation <= voter.incarnation || isHeardLately(step, joined, voter)) return
+  if (member === undefined) setPeer(step, voter.nodeId, { provenDead: voter.incarnation })
+  else prove(step, member, "its id is another process's now")
+}
+
 /** Have `voter` and `member` a bad link, by the word of either? */
 export const isBadLink = (step: Step, joined: Joined, voter: Voter, member: Voter): boolean => {
   if (voter.nodeId === member.nodeId) return false

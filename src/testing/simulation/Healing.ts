@@ -2,6 +2,7 @@
 import { disagreement } from "./Agreement.ts"
 import type { Arena } from "./Arena.ts"
 import { usualDelay } from "./Setup.ts"
+import { believesToLead } from "./reference/ReferenceState.ts"
 import { Violation } from "./Violation.ts"
 
 /** The nodes must agree this long after healing, and then go on agreeing. */
@@ -22,10 +23,14 @@ const restart = (world: Arena): void => {
 }
 
 // Whoever founds needs most of its seeds, and some of these are nodes of the reference: where nobody has a cluster any
-// more, those are started as well. Otherwise they may stay gone.
+// more, those are started as well, and anew if they wait for a master that is gone. Otherwise they may stay as they are.
 const restartReferences = ({ living, references }: Arena): void => {
   if (references === undefined || living.some(({ joined }) => joined !== undefined)) return
-  for (const host of references.hosts) references.start(host)
+  for (const host of references.hosts) {
+    const running = references.get(host)
+    if (running !== undefined && !believesToLead(running.state)) references.kill(running, false)
+    references.start(host)
+  }
 }
 
 /** Ends all trouble. */

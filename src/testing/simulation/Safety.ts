@@ -64,6 +64,7 @@ export class Safety {
   private readonly lineages = new Map<string, KnownLineage>()
   private readonly actors = new Map<string, string>()
   private readonly viewVersions = new Map<number, number>()
+  private readonly incarnationVersions = new Map<string, number>()
   /** For each process and lineage the first version that it held. */
   private readonly heldFrom = new Map<string, number>()
   private readonly tableVersions = new Map<string, number>()
@@ -118,13 +119,16 @@ export class Safety {
   // ---- views ------------------------------------------------------------------------------------------
 
   private viewChanged(process: Process, view: ClusterView): void {
-    const held = this.viewVersions.get(process.number) ?? 0
-    if (view.version < held) {
+    // A node of the reference may have started anew and count lower: whoever follows it then is a new incarnation.
+    const isLed = view.ledBy !== undefined
+    const held = isLed ? this.incarnationVersions.get(process.name) : this.viewVersions.get(process.number)
+    if (view.version < (held ?? 0)) {
       fail(
-        `the view version of ${process.name} falls from ${describeVersion(held)} to ${describeVersion(view.version)}`
+        `the view version of ${process.name} falls from ${describeVersion(held ?? 0)} to ${describeVersion(view.version)}`
       )
     }
-    this.viewVersions.set(process.number, view.version)
+    this.incarnationVersions.set(process.name, view.version)
+    this.viewVersions.set(process.number, Math.max(view.version, this.viewVersions.get(process.number) ?? 0))
     const holder = `${process.name} ${view.lineage}`
     if (!this.heldFrom.has(holder)) this.heldFrom.set(holder, view.version)
     // What a node of the reference says is its word: each of its followers knows of others which are Squadron nodes.

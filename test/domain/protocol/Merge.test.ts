@@ -3,7 +3,7 @@ import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import { maxOutside } from "../../../src/domain/protocol/Bounds.ts"
 import { decideMergeByReach, type Reach } from "../../../src/domain/protocol/DecideMergeByReach.ts"
-import { majority } from "../../../src/domain/protocol/Quorum.ts"
+import { available, majority } from "../../../src/domain/protocol/Quorum.ts"
 import { encodeClusterMessage } from "../../../src/domain/codec/ClusterMessageCodec.ts"
 import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { addressOf, portOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
@@ -46,6 +46,10 @@ const mergeRequest = (
   voters: [{ nodeId: id, incarnation: 1 }],
   ...change
 })
+
+/** A probe of a part that nobody gives way to. */
+const probeBy = (nodeId: string, incarnation: number) => probe("n9", 0, { speaker: { nodeId, incarnation } })
+const proven = (node: Transcript) => node.joined.peers.get("n2")?.provenDead
 
 const sent = (text: string, type: string) => text.split("\n").filter((line) => line.includes(`-> ${type}`)).length
 
@@ -140,6 +144,24 @@ describe("probes", () => {
     const probing = n1.receive(9, probe("n9", 1, { speaker: { nodeId: "n2", incarnation: 7 } })).text()
     expect(n1.state.mesh.links.get("n2")).toEqual([2])
     expect(sent(probing, "SPLIT_BRAIN_PROBE_RESPONSE")).toBe(1)
+  })
+
+  it("a probe by a later process of a member's id proves the member gone, unless it is still heard", () => {
+    // Both follow a node of the reference since they were started again, and ask n1 for nothing.
+    const heard = masterOf("n1", ["n2", "n3"], { policy: majority }).accepted(9).receive(9, probeBy("n2", 2001))
+    expect(proven(heard)).toBeUndefined()
+    const silent = masterOf("n1", ["n2", "n3"], { policy: majority }).until(4000, ["n2", "n3"]).accepted(9)
+    expect(proven(silent.receive(9, probeBy("n2", 1999)))).toBeUndefined()
+    expect(proven(silent.receive(9, probeBy("n2", 2001)))).toBe(2000)
+    expect(silent.accepted(8).receive(8, probeBy("n3", 3001)).until(4250, ["n2", "n3"]).state.phase._tag).toBe("Fresh")
+  })
+
+  it("a probe by a member's own process from another lineage proves that it will not come back, where no side forks", () => {
+    // A founder that has gone to a node of the reference instead beats to nobody here; a relayed answer proves nothing.
+    const told = [majority, available].map((policy) =>
+      proven(masterOf("n1", ["n2", "n3"], { policy }).receive(2, probeBy("n2", 2000)))
+    )
+    expect(told).toEqual([2000, undefined])
   })
 
   it("a probe of a lineage that ours continues is answered with our view, and nobody merges", () => {

@@ -3,7 +3,7 @@ import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import type { MemberInfo } from "../../../src/domain/model/MemberInfo.ts"
 import { termOf } from "../../../src/domain/protocol/Version.ts"
-import { majority } from "../../../src/domain/protocol/Quorum.ts"
+import { majority, staticQuorum } from "../../../src/domain/protocol/Quorum.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { computeAssignment } from "../../../src/index.ts"
 import { partOf } from "../../../src/domain/protocol/SplitPart.ts"
@@ -151,6 +151,24 @@ describe("a node of the reference leads", () => {
     n2.until(500)
     expect(n2.joined.view.ledBy).toBeUndefined()
     expect(n2.joined.view.version).toBeGreaterThan(2 ** 32)
+  })
+
+  it("one that counts lower than this node has held is taken over by who can alone, and followed where nobody can", () => {
+    const held = 2 ** 32 + 70
+    const asked = (options: TranscriptOptions) => {
+      const n2 = new Transcript("n2", { ...options, seeds: ["n1"] })
+      n2.state = { ...n2.state, lastVersion: held }
+      return n2.tick().dialled(1, "n1").receive(1, accepts(3, three)).receive(1, beat("n1", 3))
+    }
+    expect(asked({ policy: majority }).joined.view.version).toBeGreaterThan(2 * 2 ** 32)
+    const n2 = asked({ policy: staticQuorum(2) })
+    expect(n2.joined.view.version).toBe(3)
+    expect(n2.joined.claimedAtMs).toBeUndefined()
+    n2.receive(1, update(4, [...three, member("n4", 4)]))
+    expect(n2.joined.view.members).toHaveLength(4)
+    // What it may win later is above all that it has held.
+    expect(n2.joined.promise.term).toBe(1)
+    expect(n2.state.lastVersion).toBe(held)
   })
 
   it("its part under the same name is no earlier view of ours: whoever follows it now is shown the part to go over to", () => {
