@@ -82,8 +82,8 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "6",
     "a former owner leaves its writes unanswered",
     "Owner",
-    'answer(step, purpose.replyTo, { type: "stale", deltas: purpose.deltas })',
-    'answer(step, purpose.replyTo, { type: "done", deltas: purpose.deltas })'
+    'answer(step, purpose.replyTo, { type: "stale", deltas: write.content.deltas })',
+    "answer(step, purpose.replyTo, doneAt(purpose.latest))"
   ),
   inReplication(
     "7",

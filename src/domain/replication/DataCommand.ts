@@ -57,7 +57,8 @@ export type StoreResult =
 
 /** What a client is told, exactly once. */
 export type Outcome =
-  | { readonly _tag: "Done"; readonly deltas: ReadonlyArray<Delta> }
+  /** With the latest stamp of a write; without one there was nothing to change. */
+  | { readonly _tag: "Done"; readonly latest: Timestamp | undefined }
   | { readonly _tag: "Value"; readonly deltas: ReadonlyArray<Delta> }
   /** Without a cursor it is the last. */
   | { readonly _tag: "Page"; readonly deltas: ReadonlyArray<Delta>; readonly cursor: ScanCursor | undefined }

@@ -9,6 +9,7 @@ import { MessagePack } from "../codec/MessagePack.ts"
 import { Epoch } from "../data/Epoch.ts"
 import { KeyDigest, KeyName } from "../data/KeyName.ts"
 import { MapOperation } from "../data/MapOperation.ts"
+import { Timestamp } from "../data/Timestamp.ts"
 import { MapType } from "../model/Migration.ts"
 import { Binary, Incarnation, Lineage, Text, U32, U64 } from "../model/Scalars.ts"
 
@@ -71,8 +72,8 @@ export const RefusalReason = Schema.Literals([
 export type RefusalReason = typeof RefusalReason.Type
 
 export const Reply = Schema.Union([
-  /** The stamped entries; none if there was nothing to change. */
-  Schema.Struct({ type: Schema.Literal("done"), deltas: Schema.Array(Delta) }),
+  /** The latest stamp of the write; none if there was nothing to change. */
+  Schema.Struct({ type: Schema.Literal("done"), latest: Schema.optionalKey(Timestamp) }),
   Schema.Struct({ type: Schema.Literal("value"), deltas: Schema.Array(Delta) }),
   /** Without a cursor it is the last. */
   Schema.Struct({
@@ -139,30 +140,34 @@ export type DataBodyOf<Type extends DataBody["type"]> = Extract<DataBody, { read
 export const Stamp = Schema.Struct({ lineage: Lineage, viewVersion: U64, tableVersion: U64 })
 export type Stamp = typeof Stamp.Type
 
-export const DataMessage = Schema.Struct({
+const envelope = {
   /** The process that sends it, and the one that it is meant for: an id may have come back as another. */
   from: Incarnation,
   to: Incarnation,
-  stamp: Stamp,
-  body: DataBody
-})
+  stamp: Stamp
+}
+export const DataMessage = Schema.Struct({ ...envelope, body: DataBody })
 export type DataMessage = typeof DataMessage.Type
 
-export const dataMessageCodec = MessagePack.codec(DataMessage)
-const batchCodec = MessagePack.codec(Schema.Array(DataMessage))
+/** Messages that say the same of their sender share it: most of what it takes to send one. */
+const Bundle = Schema.Struct({ ...envelope, bodies: Schema.Array(DataBody) })
+const bundleCodec = MessagePack.codec(Bundle)
 
-/** The payload of an `OP_FORWARD` with these messages, in their order: one as it is, several as an array. */
-export const encodeMessages = (messages: ReadonlyArray<DataMessage>): Uint8Array => {
-  const [first, second] = messages
-  return first !== undefined && second === undefined ? dataMessageCodec.encode(first) : batchCodec.encode(messages)
-}
+/** May two messages share a payload? */
+export const isSameEnvelope = (a: DataMessage, b: DataMessage): boolean =>
+  a.from === b.from && a.to === b.to && a.stamp === b.stamp
 
-/** What such a payload carries. */
-export const decodeMessages = (payload: Uint8Array): Result.Result<ReadonlyArray<DataMessage>, MalformedMessage> => {
-  const head = payload[0] ?? 0
-  const isArray = (head & 0xf0) === 0x90 || head === 0xdc || head === 0xdd
-  return isArray ? batchCodec.decode(payload) : Result.map(dataMessageCodec.decode(payload), (message) => [message])
-}
+/** The payload of an `OP_FORWARD` with these bodies, in their order, all of the message's envelope. */
+export const encodeBundle = (
+  { from, stamp, to }: Omit<DataMessage, "body">,
+  bodies: ReadonlyArray<DataBody>
+): Uint8Array => bundleCodec.encode({ from, to, stamp, bodies })
+
+/** The messages of such a payload. */
+export const decodeBundle = (payload: Uint8Array): Result.Result<ReadonlyArray<DataMessage>, MalformedMessage> =>
+  Result.map(bundleCodec.decode(payload), ({ bodies, from, stamp, to }) =>
+    bodies.map((body) => ({ from, to, stamp, body }))
+  )
 
 export const noContent: Content = { chunks: [], deltas: [] }
 

@@ -17,7 +17,7 @@ import * as Recovering from "./Recovering.ts"
 import * as Repair from "./Repair.ts"
 import * as Replica from "./Replica.ts"
 import * as Scans from "./Scans.ts"
-import { isListed, isRelated, memberIncarnation, type Sight } from "./Sight.ts"
+import { isListed, isRelated, memberIncarnation, type Sight, stampOf } from "./Sight.ts"
 import * as Strays from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
 
@@ -72,6 +72,7 @@ const opened = (step: DataStep, partitionIds: ReadonlyArray<number>): void => {
 const seen = (step: DataStep, sight: Sight): void => {
   const before = step.state.sight
   step.state.sight = sight
+  step.state.stamp = stampOf(sight)
   step.state.isListed = isListed(sight)
   const isOther = before.self.incarnation !== sight.self.incarnation
   if (isOther) becomeOther(step)
@@ -88,7 +89,7 @@ const seen = (step: DataStep, sight: Sight): void => {
     }
   }
   for (const partition of step.state.partitions.values()) partitionSeen(step, partition)
-  if (before.links !== sight.links) Origin.linksChanged(step)
+  if (before.links !== sight.links || before.view !== sight.view) Origin.reachChanged(step)
   if (hasTable) {
     Origin.tableChanged(step)
     Recovering.declare(step)

@@ -6,11 +6,12 @@
  */
 import { Epoch } from "../data/Epoch.ts"
 import { HybridClock } from "../data/HybridClock.ts"
+import type { Timestamp } from "../data/Timestamp.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { ConnectionId } from "../protocol/MeshState.ts"
-import type { AckLevel, Content, Delta, PartitionDigest, RefusalReason, Work } from "./DataMessage.ts"
+import type { AckLevel, Content, Delta, PartitionDigest, RefusalReason, Stamp, Work } from "./DataMessage.ts"
 import type { DataSettings } from "./DataSettings.ts"
-import type { Sight } from "./Sight.ts"
+import { type Sight, stampOf } from "./Sight.ts"
 
 /** Whom to answer: a process, and its number of the request. */
 export interface ReplyTo {
@@ -25,7 +26,7 @@ export type Purpose =
       readonly _tag: "Request"
       readonly replyTo: ReplyTo
       readonly minCopies: number
-      readonly deltas: ReadonlyArray<Delta>
+      readonly latest: Timestamp | undefined
       /** It has been acknowledged already; the replicas are told all the same. */
       readonly isAnswered: boolean
     }
@@ -158,7 +159,9 @@ export interface OriginRequest {
   readonly minCopies: number
   readonly deadlineMs: number
   /** Where it is now; `undefined` while it waits to be sent. */
-  sent: { readonly nodeId: NodeId; readonly connection: ConnectionId | undefined } | undefined
+  sent:
+    | { readonly nodeId: NodeId; readonly incarnation: Incarnation; readonly connection: ConnectionId | undefined }
+    | undefined
   retryAtMs: number
   /** Stamped by an owner that could not acknowledge it. */
   stamped: ReadonlyArray<Delta> | undefined
@@ -247,6 +250,8 @@ export interface OpenScan {
 export interface DataState {
   readonly settings: DataSettings
   sight: Sight
+  /** What this node says of itself with each message. */
+  stamp: Stamp
   /** The view and the table mean this very process. */
   isListed: boolean
   /** Incarnations that the table's rows mean. */
@@ -276,6 +281,7 @@ export interface DataState {
 export const initialData = (settings: DataSettings, sight: Sight, nowMs: number): DataState => ({
   settings,
   sight,
+  stamp: stampOf(sight),
   isListed: false,
   holders: new Map(),
   recovering: new Map(),

@@ -8,7 +8,7 @@ import type { ClusterMessage } from "../wire/ClusterMessage.ts"
 import type { DataChange, DataCommand, Outcome, StoreRequest } from "./DataCommand.ts"
 import type { DataBody } from "./DataMessage.ts"
 import { type Awaited, type DataState, newPartition, type PartitionData } from "./DataState.ts"
-import { linkTo, memberIncarnation, type Sight, stampOf } from "./Sight.ts"
+import { linkTo, memberIncarnation, type Sight } from "./Sight.ts"
 
 export class DataStep {
   readonly state: DataState
@@ -79,7 +79,7 @@ export class DataStep {
       to: nodeId,
       connection,
       partitionId,
-      message: { from: this.sight.self.incarnation, to: incarnation, stamp: stampOf(this.sight), body }
+      message: { from: this.sight.self.incarnation, to: incarnation, stamp: this.state.stamp, body }
     })
     return true
   }

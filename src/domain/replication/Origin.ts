@@ -1,9 +1,10 @@
 /**
  * A client of this node asks: its request goes to the owner of the partition, and its answer comes back.
  *
- * It is sent again only after an explicit refusal. A connection that ends, or time that runs out, leaves its fate
- * unknown: it may have taken effect, and a second one could undo what others have written since. An owner that
- * has stamped the write and may not acknowledge it any more returns the entries; those go to the new owner as they are.
+ * It is sent again only after an explicit refusal. A connection that ends, an owner that is put out of the cluster, or
+ * time that runs out leaves its fate unknown: it may have taken effect, and a second one could undo what others have
+ * written since. An owner that has stamped the write and may not acknowledge it any more returns the entries; those go
+ * to the new owner as they are.
  */
 import { rowOf } from "./Authority.ts"
 import type { DataEvent } from "./DataCommand.ts"
@@ -11,6 +12,7 @@ import { isRead, type RefusalReason, type Reply } from "./DataMessage.ts"
 import type { OriginRequest } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Owner from "./Owner.ts"
+import { linkTo, memberIncarnation } from "./Sight.ts"
 
 /** Refusals that another attempt cannot change. */
 const isFinal = (reason: RefusalReason): boolean =>
@@ -57,12 +59,14 @@ const route = (step: DataStep, request: OriginRequest): void => {
   if (owner === undefined) return
   const body = { type: "request" as const, id, partitionId, work, ack, minCopies, ttlMs }
   if (owner === step.selfId) {
-    request.sent = { nodeId: owner, connection: undefined }
-    Owner.request(step, { nodeId: owner, incarnation: step.sight.self.incarnation, id }, body)
+    const { incarnation } = step.sight.self
+    request.sent = { nodeId: owner, incarnation, connection: undefined }
+    Owner.request(step, { nodeId: owner, incarnation, id }, body)
     return
   }
-  if (!step.tell(owner, partitionId, body)) return
-  request.sent = { nodeId: owner, connection: step.sight.links.get(owner)?.at(-1) }
+  const incarnation = memberIncarnation(step.sight, owner)
+  if (incarnation === undefined || !step.tell(owner, partitionId, body, incarnation)) return
+  request.sent = { nodeId: owner, incarnation, connection: linkTo(step.sight, owner) }
 }
 
 const finish = (step: DataStep, request: OriginRequest, outcome: Parameters<DataStep["answer"]>[1]): void => {
@@ -76,7 +80,7 @@ export const replied = (step: DataStep, from: string, id: number, reply: Reply):
   if (request?.sent?.nodeId !== from) return
   switch (reply.type) {
     case "done":
-      return finish(step, request, { _tag: "Done", deltas: reply.deltas })
+      return finish(step, request, { _tag: "Done", latest: reply.latest })
     case "value":
       return finish(step, request, { _tag: "Value", deltas: reply.deltas })
     case "page":
@@ -111,20 +115,26 @@ const expire = (step: DataStep, request: OriginRequest): void => {
 // A page that was read and got lost cannot be read again.
 const isPageOfScan = ({ work }: OriginRequest): boolean => work.type === "scan" && work.cursor !== undefined
 
-const loseScan = (step: DataStep, request: OriginRequest): void =>
-  finish(step, request, { _tag: "Refused", reason: "scanLost", detail: "the connection ended", copies: 0 })
+const loseScan = (step: DataStep, request: OriginRequest, detail: string): void =>
+  finish(step, request, { _tag: "Refused", reason: "scanLost", detail, copies: 0 })
 
-/** Requests whose connection has ended: reads are asked again, the fate of writes is unknown. */
-export const linksChanged = (step: DataStep): void => {
+/**
+ * Requests whose connection has ended, or whose addressee is no member any more, so that nothing it says counts: reads
+ * are asked again, the fate of writes is unknown. A node that stands still keeps its connections.
+ */
+export const reachChanged = (step: DataStep): void => {
   for (const request of step.state.requests.values()) {
     const { sent } = request
     if (sent?.connection === undefined) continue
-    if (step.sight.links.get(sent.nodeId)?.includes(sent.connection) === true) continue
-    if (isPageOfScan(request)) loseScan(step, request)
+    const isLinked = step.sight.links.get(sent.nodeId)?.includes(sent.connection) === true
+    const isMember = memberIncarnation(step.sight, sent.nodeId) === sent.incarnation
+    if (isLinked && isMember) continue
+    const why = isLinked ? `${sent.nodeId} was put out of the cluster` : `the connection to ${sent.nodeId} ended`
+    if (isPageOfScan(request)) loseScan(step, request, why)
     else if (isRead(request.work)) {
       request.sent = undefined
       request.retryAtMs = step.nowMs
-    } else finish(step, request, { _tag: "Unknown", detail: `the connection to ${sent.nodeId} ended` })
+    } else finish(step, request, { _tag: "Unknown", detail: why })
   }
 }
 
@@ -133,13 +143,15 @@ export const tableChanged = (step: DataStep): void => {
   for (const request of step.state.requests.values()) if (request.sent === undefined) request.retryAtMs = step.nowMs
 }
 
+const outOfPlace = "this node has lost its place in the cluster"
+
 /** This process has lost its membership: nobody's answer reaches it any more. */
 export const expelled = (step: DataStep): void => {
   for (const request of step.state.requests.values()) {
     if (request.sent === undefined || request.sent.nodeId === step.selfId) continue
-    if (isPageOfScan(request)) loseScan(step, request)
+    if (isPageOfScan(request)) loseScan(step, request, outOfPlace)
     else if (isRead(request.work)) request.sent = undefined
-    else finish(step, request, { _tag: "Unknown", detail: "this node has lost its place in the cluster" })
+    else finish(step, request, { _tag: "Unknown", detail: outOfPlace })
   }
 }
 

@@ -4,6 +4,7 @@
  * node is no longer the owner, they go back to their origin with their stamps.
  */
 import type { Epoch } from "../data/Epoch.ts"
+import type { Timestamp } from "../data/Timestamp.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import { acts, ackSet, isOwner, isRecovering, isSuspended, rowOf, suspend } from "./Authority.ts"
 import {
@@ -39,6 +40,9 @@ const refuse = (step: DataStep, replyTo: ReplyTo, reason: RefusalReason, detail 
     ...(detail === "" ? {} : { detail }),
     ...(copies === undefined ? {} : { copies })
   })
+
+const doneAt = (latest: Timestamp | undefined): Reply =>
+  latest === undefined ? { type: "done" } : { type: "done", latest }
 
 /** Why a request cannot be taken now. */
 const obstacle = (step: DataStep, partition: PartitionData, isWrite: boolean): RefusalReason | undefined => {
@@ -106,16 +110,17 @@ export const written = (
   }
   if (result._tag !== "Written" && result._tag !== "Merged") throw new Error(`a write was answered ${result._tag}`)
   step.observe(result.latest)
+  const { latest } = result
   const deltas = stamped ?? (result._tag === "Written" ? result.deltas : [])
-  if (deltas.length === 0) return answer(step, replyTo, { type: "done", deltas })
+  if (deltas.length === 0) return answer(step, replyTo, { type: "done" })
   const content = { chunks: [], deltas }
   const isAnswered = ack === "owner" && isOwner(step, partitionId)
-  if (isAnswered) answer(step, replyTo, { type: "done", deltas })
+  if (isAnswered) answer(step, replyTo, doneAt(latest))
   replicate(
     step,
     partition,
     content,
-    { _tag: "Request", replyTo, minCopies: ack === "owner" ? 1 : minCopies, deltas, isAnswered },
+    { _tag: "Request", replyTo, minCopies: ack === "owner" ? 1 : minCopies, latest, isAnswered },
     deadlineMs
   )
 }
@@ -173,7 +178,7 @@ const settle = (step: DataStep, partition: PartitionData, write: PendingWrite): 
   if (purpose._tag === "Request" && 1 + needed.size < purpose.minCopies) return
   forget(step, partition, write)
   if (purpose._tag === "Request" && !purpose.isAnswered) {
-    answer(step, purpose.replyTo, { type: "done", deltas: purpose.deltas })
+    answer(step, purpose.replyTo, doneAt(purpose.latest))
   } else if (purpose._tag === "Offer") {
     confirm(step, purpose.nodeId, purpose.incarnation, {
       partitionId: partition.id,
@@ -235,7 +240,7 @@ const giveBack = (step: DataStep, partition: PartitionData, write: PendingWrite)
   forget(step, partition, write)
   const { purpose } = write
   if (purpose._tag === "Request" && !purpose.isAnswered) {
-    answer(step, purpose.replyTo, { type: "stale", deltas: purpose.deltas })
+    answer(step, purpose.replyTo, { type: "stale", deltas: write.content.deltas })
   }
 }
 

@@ -9,7 +9,7 @@ import * as Migrating from "../../domain/protocol/Migrating.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { transition } from "../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../domain/replication/DataCommand.ts"
-import { bytesOf, type DataMessage, decodeMessages, type Work } from "../../domain/replication/DataMessage.ts"
+import { bytesOf, type DataMessage, decodeBundle, type Work } from "../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../domain/replication/DataPlane.ts"
 import type { DataSettings } from "../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../domain/replication/DataState.ts"
@@ -270,7 +270,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
 
   const delivered = (from: NodeId, message: ClusterMessage): void => {
     if (message.type !== "OP_FORWARD") return feed({ _tag: "Received", from, message })
-    const decoded = decodeMessages(message.payload)
+    const decoded = decodeBundle(message.payload)
     if (Result.isFailure(decoded)) return onMalformed?.(from, decoded.failure.message)
     for (const told of decoded.success) feed({ _tag: "Told", from, message: told })
   }

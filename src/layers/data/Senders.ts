@@ -5,7 +5,7 @@
 import { Effect, FiberSet, MutableList, Option } from "effect"
 import type { NodeId } from "../../domain/model/Scalars.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
-import { type DataMessage, encodeMessages } from "../../domain/replication/DataMessage.ts"
+import { type DataMessage, encodeBundle, isSameEnvelope } from "../../domain/replication/DataMessage.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { Transport } from "../../services/Transport.ts"
 
@@ -47,16 +47,16 @@ const nextFrame = (self: NodeId, parcels: MutableList.MutableList<Parcel>): [Clu
   const first = MutableList.take(parcels)
   if (first === MutableList.Empty) return undefined
   if (first._tag === "Plain") return [first.message, first.bytes]
-  const shared = [first.message]
+  const shared = [first.message.body]
   let { bytes } = first
   while (shared.length < maxShared && bytes < maxSharedBytes) {
     const next = MutableList.take(parcels)
     if (next === MutableList.Empty) break
-    if (next._tag === "Plain") {
+    if (next._tag === "Plain" || !isSameEnvelope(first.message, next.message)) {
       MutableList.prepend(parcels, next)
       break
     }
-    shared.push(next.message)
+    shared.push(next.message.body)
     bytes += next.bytes
   }
   const message = {
@@ -64,7 +64,7 @@ const nextFrame = (self: NodeId, parcels: MutableList.MutableList<Parcel>): [Clu
     sourceNodeId: self,
     targetPartitionId: first.partitionId,
     clientId: Option.none(),
-    payload: encodeMessages(shared)
+    payload: encodeBundle(first.message, shared)
   }
   return [message, bytes]
 }

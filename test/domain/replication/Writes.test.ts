@@ -32,6 +32,21 @@ describe("a write", () => {
     `)
   })
 
+  it("is of unknown fate as soon as the process that it went to is out of the cluster, though connected (rule 7)", () => {
+    const b = new Plane("b", { version: 5, rows: ["a+b", "a+b"] }).put(1, "k")
+    b.table({ version: 6, rows: ["b+c"], members: ["b", "c", "d"], links: { a: 1, c: 3, d: 4 } })
+    expect(b.text()).toMatchInlineSnapshot(`
+      "put k
+        a <- request 1: write
+      table 6: b+c
+        answer 1: Unknown"
+    `)
+    // Another process has come back under its id.
+    const c = new Plane("c", { version: 5, rows: ["a+b"] }).put(1, "k")
+    c.table({ version: 6, rows: ["b+c"], incarnations: { a: 2 } })
+    expect(c.text()).toContain("answer 1: Unknown")
+  })
+
   it("is judged again when the set of replicas changes (rule 3)", () => {
     const a = new Plane("a", { version: 5, rows: ["a+b"] }).put(1, "k").stored(wrote("k"))
     a.told("b", replicated(a)).text()

@@ -10,7 +10,7 @@ import * as Migrating from "../../../domain/protocol/Migrating.ts"
 import type { ConnectionId } from "../../../domain/protocol/MeshState.ts"
 import type { Step } from "../../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../../domain/replication/DataCommand.ts"
-import { dataMessageCodec } from "../../../domain/replication/DataMessage.ts"
+import { decodeBundle, encodeBundle } from "../../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../domain/replication/DataPlane.ts"
 import { type DataSettings, defaultDataSettings } from "../../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../../domain/replication/DataState.ts"
@@ -143,9 +143,9 @@ export class DataPlanes {
     const plane = this.planes.get(process)
     if (plane === undefined) return
     if (message.type !== "OP_FORWARD") return this.feed(plane, { _tag: "Received", from, message })
-    const decoded = dataMessageCodec.decode(message.payload)
+    const decoded = decodeBundle(message.payload)
     if (Result.isFailure(decoded)) throw new Violation(`a data message cannot be decoded: ${decoded.failure.message}`)
-    this.feed(plane, { _tag: "Told", from, message: decoded.success })
+    for (const told of decoded.success) this.feed(plane, { _tag: "Told", from, message: told })
   }
 
   /** One event after another, each with all its commands. */
@@ -175,7 +175,7 @@ export class DataPlanes {
           sourceNodeId: process.id,
           targetPartitionId: command.partitionId,
           clientId: Option.none(),
-          payload: dataMessageCodec.encode(command.message)
+          payload: encodeBundle(command.message, [command.message.body])
         })
       case "Send":
         return this.world.transmit(process, command.connection, command.message)

@@ -7,9 +7,6 @@
  * 3. A value that was added once is there once; a removal that was acknowledged is not undone.
  * 4. Nothing grows beyond its bound.
  */
-import { Result } from "effect"
-import { MapRecord } from "../../../domain/data/MapRecord.ts"
-import { decodeDelta } from "../../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../../domain/data/Timestamp.ts"
 import { hashToPartition } from "../../../domain/placement/HashToPartition.ts"
 import type { MapOperation } from "../../../domain/data/MapOperation.ts"
@@ -130,10 +127,7 @@ export class Oracle {
     written.endMs = this.world().nowMs
     written.outcome = outcome._tag
     if (outcome._tag !== "Done") return
-    for (const delta of outcome.deltas) {
-      const time = MapRecord.latest(Result.getOrThrow(decodeDelta(delta)))
-      written.stamp = written.stamp === undefined ? time : Timestamp.max(written.stamp, time)
-    }
+    written.stamp = outcome.latest
     if (written.operation.type === "add") this.added.push(written)
   }
 
