@@ -12,6 +12,7 @@ import type { Awaited, CopyIn, PartitionData, Readied } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import { memberIncarnation } from "./Sight.ts"
+import * as Tombstones from "./Tombstones.ts"
 
 export type PartOutcome = "taken" | "noMigration" | "notJoined" | "notOwner" | "outOfOrder" | "oldMigration"
 
@@ -62,8 +63,11 @@ const begin = (
   { epoch, from, incarnation, migrationId }: Beginning
 ): void => {
   // What was left here from before must not bring back what the owner has collected since.
-  if (epoch !== undefined && partition.hasData && !isReplica(step, partition.id) && partition.readied === undefined) {
+  const mayHold = partition.hasData || !step.state.isOpened
+  if (epoch !== undefined && mayHold && !isReplica(step, partition.id) && partition.readied === undefined) {
     step.store(partition.id, { _tag: "Collect", epoch, keys: "all" }, { _tag: "Nothing" })
+    // What the source has is among it, until it comes.
+    Tombstones.forget(step, partition)
   }
   // One migration at a time for each partition: the master has closed the one before.
   partition.readied = undefined

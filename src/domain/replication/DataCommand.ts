@@ -112,9 +112,17 @@ export type DataCommand =
   | { readonly _tag: "Changed"; readonly change: DataChange }
   | { readonly _tag: "Note"; readonly level: "debug" | "info" | "warn"; readonly text: string }
 
+/** What a store holds of a partition when it is opened. */
+export interface StoredPartition {
+  readonly partitionId: number
+  readonly hasRecords: boolean
+  /** As `SetNote` left it. */
+  readonly note: Uint8Array | undefined
+}
+
 export type DataEvent =
-  /** The store has been opened: partitions that hold something. Comes once, before requests. */
-  | { readonly _tag: "Opened"; readonly partitionIds: ReadonlyArray<number> }
+  /** The store has been opened: partitions that hold records or a note. Comes once. */
+  | { readonly _tag: "Opened"; readonly partitions: ReadonlyArray<StoredPartition> }
   /** The node sees its cluster differently. */
   | { readonly _tag: "Seen"; readonly sight: Sight }
   | { readonly _tag: "Told"; readonly from: NodeId; readonly message: DataMessage }

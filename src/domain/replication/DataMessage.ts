@@ -111,9 +111,18 @@ export const DataBody = Schema.Union([
   body("replicated", { partitionId: U32, writeId: U64, accepted: Schema.Boolean }),
   /** destination → source: this part of the copy is merged, or the copy is broken. */
   body("copied", { partitionId: U32, migrationId: Text, sequence: U32, accepted: Schema.Boolean }),
-  /** stray → owner, a part of what it holds; confirmed once the acknowledgement set holds it. */
-  body("offer", { partitionId: U32, batch: U64, content: Content }),
-  body("offered", { partitionId: U32, batch: U64, accepted: Schema.Boolean }),
+  /**
+   * stray → owner, a part of what it holds; confirmed once the acknowledgement set holds it. With what the stray knows
+   * to have been forgotten, and how long it has been out of touch.
+   */
+  body("offer", { partitionId: U32, batch: U64, content: Content, epoch: Epoch, ageMs: U64 }),
+  /** Not accepted: later; `stale`: never, because it could bring back what is removed and forgotten. */
+  body("offered", {
+    partitionId: U32,
+    batch: U64,
+    accepted: Schema.Boolean,
+    stale: Schema.optionalKey(Schema.Boolean)
+  }),
   /** member → owner: it holds nothing of these partitions that the owner lacks. */
   body("declare", { partitionIds: Schema.Array(U32) }),
   /** owner → master: everyone has declared; of `empty` nobody held anything. */

@@ -7,7 +7,7 @@ import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts
 import { isOwner, isRecovering, isReplica } from "./Authority.ts"
 import * as CopyIn from "./CopyIn.ts"
 import * as CopyOut from "./CopyOut.ts"
-import type { DataCommand, DataEvent, StoreResult } from "./DataCommand.ts"
+import type { DataCommand, DataEvent, StoredPartition, StoreResult } from "./DataCommand.ts"
 import type { DataMessage } from "./DataMessage.ts"
 import type { DataState, PartitionData } from "./DataState.ts"
 import { DataStep } from "./DataStep.ts"
@@ -34,7 +34,7 @@ export const handle = (
   const step = new DataStep(state, nowMs, wallMs)
   switch (event._tag) {
     case "Opened":
-      opened(step, event.partitionIds)
+      opened(step, event.partitions)
       break
     case "Seen":
       seen(step, event.sight)
@@ -57,12 +57,17 @@ export const handle = (
   return step.commands
 }
 
-const opened = (step: DataStep, partitionIds: ReadonlyArray<number>): void => {
+const opened = (step: DataStep, stored: ReadonlyArray<StoredPartition>): void => {
   step.state.isOpened = true
-  for (const id of partitionIds) {
-    const partition = step.partition(id)
+  for (const { hasRecords, note, partitionId } of stored) {
+    const partition = step.partition(partitionId)
+    if (note !== undefined) Tombstones.restore(step, partition, note)
+    if (!hasRecords) continue
     partition.hasData = true
     if (partition.recovery !== undefined) partition.recovery.hasOwn = true
+  }
+  for (const partition of step.state.partitions.values()) {
+    if (partition.recovery !== undefined) Tombstones.takeOver(step, partition)
   }
   Recovering.declare(step)
 }
@@ -126,10 +131,14 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
   }
   if (owns && !partition.wasOwner) {
     partition.steadySinceMs = step.nowMs
-    if (!partition.wasReplica && isRecovering(step, partition.id)) Tombstones.beginEmpty(step, partition)
-    if (isRecovering(step, partition.id)) Recovering.recoveryOf(step, partition)
+    if (isRecovering(step, partition.id)) {
+      Recovering.recoveryOf(step, partition)
+      // What the store knows of it comes first.
+      if (!partition.wasReplica && step.state.isOpened) Tombstones.takeOver(step, partition)
+    }
   }
-  if (holds) {
+  // It has been copied, or begins. What is listed without that, and later on, is as new as its touch with the others.
+  if (holds && !partition.wasReplica && !isRecovering(step, partition.id)) {
     partition.syncedAtMs = step.nowMs
     partition.isSetAside = false
   }

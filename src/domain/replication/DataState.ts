@@ -114,6 +114,8 @@ export interface Recovery {
   /** The owner has something of it from before, which its backups are to have. */
   hasOwn: boolean
   hasReceived: boolean
+  /** The processes that hand over what they hold, and what that is worth. */
+  readonly offers: Map<NodeId, { readonly incarnation: Incarnation; readonly epoch: Epoch }>
   toldAtMs: number
 }
 
@@ -145,8 +147,10 @@ export interface PartitionData {
   changes: number
   /** Since when the owner has neither taken the partition over nor merged what others held. */
   steadySinceMs: number
-  /** When this copy last was one that counts. */
+  /** When this copy last was one that counts; before the start of the process if a note said so. */
   syncedAtMs: number
+  /** When the note was last written; −∞ for never. */
+  notedAtMs: number
   repair: { round: number; changes: number; readonly equal: Set<NodeId>; markMs: number }
 }
 
@@ -198,6 +202,8 @@ export type Awaited =
       readonly incarnation: Incarnation
       readonly batch: number
       readonly content: Content
+      /** What the replicas refuse of it. */
+      readonly epoch: Epoch | undefined
     }
   | { readonly _tag: "Stray"; readonly partitionId: number; readonly session: StrayHandOff }
   | { readonly _tag: "Repair"; readonly partitionId: number; readonly next: RepairStep }
@@ -321,5 +327,6 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   changes: 0,
   steadySinceMs: nowMs,
   syncedAtMs: nowMs,
+  notedAtMs: Number.NEGATIVE_INFINITY,
   repair: { round: 0, changes: -1, equal: new Set(), markMs: 0 }
 })

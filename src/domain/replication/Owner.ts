@@ -24,6 +24,7 @@ import * as Origin from "./Origin.ts"
 import * as Recovering from "./Recovering.ts"
 import * as Scans from "./Scans.ts"
 import * as Strays from "./Strays.ts"
+import * as Tombstones from "./Tombstones.ts"
 
 /** What was handed over and cannot be confirmed in this time is handed over again. */
 const offerPatienceMs = 3000
@@ -203,18 +204,25 @@ export const offer = (
   step: DataStep,
   from: NodeId,
   incarnation: Incarnation,
-  { batch, content, partitionId }: Omit<DataBodyOf<"offer">, "type">
+  { ageMs, batch, content, epoch: known, partitionId }: Omit<DataBodyOf<"offer">, "type">
 ): void => {
   const partition = step.partition(partitionId)
-  if (!Strays.isWelcome(step, partition)) {
+  const isWelcome = Strays.isWelcome(step, partition)
+  if (isWelcome && Tombstones.isStale(step, partition, ageMs)) {
+    return confirm(step, from, incarnation, { partitionId, batch, accepted: false, stale: true })
+  }
+  if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known })) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false })
   }
   partition.storing++
   partition.hasData = true
+  // Of what is worth as much as what the owner has by now nothing can be gone.
+  const isWorth = isRecovering(step, partitionId) && known.markMs >= partition.epoch.markMs
+  const epoch = isWorth ? undefined : partition.epoch
   step.store(
     partitionId,
-    { _tag: "Merge", content, epoch: partition.epoch },
-    { _tag: "Offer", partitionId, nodeId: from, incarnation, batch, content }
+    { _tag: "Merge", content, epoch },
+    { _tag: "Offer", partitionId, nodeId: from, incarnation, batch, content, epoch }
   )
 }
 
@@ -224,7 +232,7 @@ export const offerMerged = (
   awaited: Extract<Awaited, { readonly _tag: "Offer" }>,
   result: StoreResult
 ): void => {
-  const { batch, content, incarnation, nodeId, partitionId } = awaited
+  const { batch, content, epoch, incarnation, nodeId, partitionId } = awaited
   const partition = step.partition(partitionId)
   partition.storing--
   if (result._tag !== "Merged") return confirm(step, nodeId, incarnation, { partitionId, batch, accepted: false })
@@ -232,7 +240,7 @@ export const offerMerged = (
   if (result.changed > 0) partition.steadySinceMs = step.nowMs
   Recovering.received(step, partition)
   const deadlineMs = step.nowMs + offerPatienceMs
-  replicate(step, partition, content, { _tag: "Offer", nodeId, incarnation, batch }, deadlineMs, partition.epoch)
+  replicate(step, partition, content, { _tag: "Offer", nodeId, incarnation, batch }, deadlineMs, epoch)
 }
 
 // The new owner is to have what this node has stamped.

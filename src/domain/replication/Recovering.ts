@@ -4,12 +4,14 @@
  * same, or a time has passed. Only then is it open, or lost. So a restart of all nodes with their data loses nothing
  * and reports nothing.
  */
-import type { NodeId } from "../model/Scalars.ts"
+import type { Epoch } from "../data/Epoch.ts"
+import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import { incarnationOf, memberAs } from "../protocol/ClusterView.ts"
 import { acts, rowOf } from "./Authority.ts"
 import type { PartitionData, Recovery } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Strays from "./Strays.ts"
+import * as Tombstones from "./Tombstones.ts"
 
 /** Does this node hold nothing of the partition that its owner lacks? */
 const hasNothing = (step: DataStep, partitionId: number): boolean => {
@@ -48,6 +50,7 @@ export const recoveryOf = (step: DataStep, partition: PartitionData): Recovery =
     hasOwn: partition.hasData,
     // What it has itself is handed over as well, and counts then.
     hasReceived: false,
+    offers: new Map(),
     toldAtMs: Number.NEGATIVE_INFINITY
   }
   return partition.recovery
@@ -63,9 +66,51 @@ export const declared = (
   for (const partitionId of partitionIds) {
     if (!step.state.recovering.has(partitionId)) continue
     const partition = step.partition(partitionId)
-    if (acts(step, partition)) recoveryOf(step, partition).declared.set(from, incarnation)
+    if (acts(step, partition)) hasAll(step, partition, from, incarnation)
   }
   judge(step)
+}
+
+/** The owner has everything that a process held: it knows what that one knew to be gone. */
+const hasAll = (step: DataStep, partition: PartitionData, nodeId: NodeId, incarnation: Incarnation): void => {
+  const { declared, offers } = recoveryOf(step, partition)
+  declared.set(nodeId, incarnation)
+  const offer = offers.get(nodeId)
+  if (offer?.incarnation === incarnation && offer.epoch.markMs > partition.epoch.markMs) {
+    Tombstones.adopt(step, partition, offer.epoch)
+  }
+}
+
+/** How long the owner waits for a first word of everyone before it takes the first data, in times of `resendMs`. */
+const firstWordResends = 2
+
+interface Offer {
+  readonly nodeId: NodeId
+  readonly incarnation: Incarnation
+  readonly epoch: Epoch
+}
+
+/**
+ * May data be merged into a partition that recovers? Whose removals are forgotten up to the latest moment comes first:
+ * of what the others hold, it tells what is gone.
+ */
+export const admits = (step: DataStep, partition: PartitionData, { epoch, incarnation, nodeId }: Offer): boolean => {
+  const { view } = step.sight
+  if (view === undefined || !step.state.recovering.has(partition.id)) return true
+  const { declared, offers, sinceMs } = recoveryOf(step, partition)
+  offers.set(nodeId, { incarnation, epoch })
+  const isEarly = step.nowMs - sinceMs < firstWordResends * step.state.settings.resendMs
+  for (const member of view.members) {
+    const id = member.nodeId
+    if (member.state === "dead" || member.carriesData !== true || id === nodeId) continue
+    const isDone = declared.get(id) === incarnationOf(member)
+    const offer = offers.get(id)
+    const hasSpoken = isDone || offer?.incarnation === incarnationOf(member)
+    // What the owner has itself it need not be told.
+    if (isEarly && !hasSpoken && id !== step.selfId) return false
+    if (!isDone && id !== step.selfId && hasSpoken && (offer?.epoch.markMs ?? 0) > epoch.markMs) return false
+  }
+  return true
 }
 
 /** Records of the partition have come in. */

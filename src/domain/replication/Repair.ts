@@ -202,7 +202,7 @@ export const stored = (
       return ownerRoot(step, partition, next.round, digests[0] ?? 0)
     case "ReplicaRoot":
       if (digests[0] === next.digest) {
-        partition.syncedAtMs = step.nowMs
+        Tombstones.inSync(step, partition)
         step.tell(next.owner, partitionId, { type: "equal", round: next.round, partitionIds: [partitionId] })
         return
       }

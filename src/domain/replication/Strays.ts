@@ -6,6 +6,7 @@
  * Of a partition that none of its replicas has survived, listed backups and the owner itself hand over what they have
  * from before as well: their rows say nothing about it.
  */
+import { Epoch } from "../data/Epoch.ts"
 import { memberAs } from "../protocol/ClusterView.ts"
 import { acts, holderOf, isOwner, isRecovering, isReplica, rowOf } from "./Authority.ts"
 import type { DataBodyOf } from "./DataMessage.ts"
@@ -14,6 +15,7 @@ import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
 import * as Recovering from "./Recovering.ts"
+import * as Tombstones from "./Tombstones.ts"
 
 /** Does this node hold data that it has to hand over? */
 export const isStray = (step: DataStep, partition: PartitionData): boolean => {
@@ -30,15 +32,12 @@ export const hasHandedOver = (step: DataStep, partition: PartitionData): boolean
   return owner !== undefined && partition.handedTo === `${owner}#${holderOf(step, owner)}`
 }
 
-/** A share of the horizon after which data that was out of touch is not merged: its deletions may be collected. */
-const staleShare = 0.8
-
 /** Begins, goes on with, or gives up the hand-off of a partition. */
 export const consider = (step: DataStep, partition: PartitionData): void => {
   const { sight, state } = step
   const isMember = sight.view !== undefined && memberAs(sight.view, sight.self) !== undefined
   const isBusy = partition.copyIn !== undefined || partition.readied !== undefined || partition.copyOut !== undefined
-  if (!state.isOpened || !isMember || isBusy || !isStray(step, partition)) {
+  if (!state.isOpened || !isMember || isBusy || partition.isSetAside || !isStray(step, partition)) {
     stop(step, partition)
     return
   }
@@ -49,10 +48,6 @@ export const consider = (step: DataStep, partition: PartitionData): void => {
   if (known?.owner === owner && known.incarnation === incarnation) return repeat(step, partition, known)
   stop(step, partition)
   if (owner !== step.selfId && (!step.isPeer(owner) || sight.links.get(owner) === undefined)) return
-  if (owner !== step.selfId && step.nowMs - partition.syncedAtMs > staleShare * state.settings.tombstoneHorizonMs) {
-    setAside(step, partition)
-    return
-  }
   const session: StrayHandOff = {
     owner,
     incarnation,
@@ -67,8 +62,9 @@ export const consider = (step: DataStep, partition: PartitionData): void => {
   step.store(partition.id, { _tag: "Size" }, { _tag: "Stray", partitionId: partition.id, session })
 }
 
-// Its deletions may have been collected where it would be merged: it could only bring back what is gone.
+// Removals that it lacks are forgotten where it would be merged: it could bring back what is gone.
 const setAside = (step: DataStep, partition: PartitionData): void => {
+  stop(step, partition)
   if (partition.isSetAside) return
   partition.isSetAside = true
   step.changed({ _tag: "StraySetAside", partitionId: partition.id })
@@ -94,8 +90,10 @@ const send = (step: DataStep, partition: PartitionData, session: StrayHandOff): 
   session.sentAtMs = step.nowMs
   const content = { chunks: [session.chunk], deltas: [] }
   const { batch, incarnation, owner } = session
-  if (owner === step.selfId) Owner.offer(step, owner, incarnation, { partitionId: partition.id, batch, content })
-  else step.tell(owner, partition.id, { type: "offer", partitionId: partition.id, batch, content }, incarnation)
+  const ageMs = Tombstones.ageOf(step, partition)
+  const offer = { partitionId: partition.id, batch, content, epoch: partition.epoch, ageMs }
+  if (owner === step.selfId) Owner.offer(step, owner, incarnation, offer)
+  else step.tell(owner, partition.id, { type: "offer", ...offer }, incarnation)
 }
 
 const repeat = (step: DataStep, partition: PartitionData, session: StrayHandOff): void => {
@@ -154,6 +152,7 @@ const dropped = (step: DataStep, partition: PartitionData): void => {
   partition.stray = undefined
   if (partition.storing > 0) return
   partition.hasData = false
+  partition.epoch = Epoch.none
   partition.changes++
   step.changed({ _tag: "StrayHandedOver", partitionId: partition.id })
   Recovering.declareFor(step, partition.id)
@@ -164,6 +163,7 @@ export const offered = (step: DataStep, from: string, body: Omit<DataBodyOf<"off
   const partition = step.partition(body.partitionId)
   const session = partition.stray
   if (session?.owner !== from || session.batch !== body.batch || session.chunk === undefined) return
+  if (body.stale === true) return setAside(step, partition)
   if (!body.accepted) return
   session.chunk = undefined
   read(step, partition, session)

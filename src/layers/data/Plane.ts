@@ -22,7 +22,7 @@ import type { DataPlaneHook, Kernel } from "../driver/DataPlaneHook.ts"
 import { changeOf } from "./Changes.ts"
 import * as Senders from "./Senders.ts"
 import * as StoreLanes from "./StoreLanes.ts"
-import { closeAll, type StoreAccess } from "./StoreRequests.ts"
+import { closeAll, type StoreAccess, storedPartitions } from "./StoreRequests.ts"
 
 /**
  * Events that wait. Beyond, the driver waits before it hands over more, and a client's request is refused as
@@ -181,13 +181,10 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
       return Effect.forEach(taken, (word) => word, { discard: true })
     })
     yield* spoken.await.pipe(Effect.andThen(speak), Effect.forever, Effect.forkScoped)
-    yield* access.store.partitions.pipe(
+    yield* storedPartitions(access.store).pipe(
       Effect.tapError((error) => Effect.logError(`the store cannot be read: ${error.message}`)),
       Effect.retry(Schedule.spaced(reopenMs)),
-      Effect.map((partitions) => {
-        const partitionIds = partitions.flatMap(({ partitionId, records }) => (records > 0 ? [partitionId] : []))
-        feed({ _tag: "Opened", partitionIds })
-      }),
+      Effect.map((partitions) => feed({ _tag: "Opened", partitions })),
       Effect.orDie,
       Effect.forkScoped
     )

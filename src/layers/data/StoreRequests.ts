@@ -8,7 +8,7 @@ import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { decodeChunk, encodeDelta, type MalformedRecords } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
 import type { InvalidOperation } from "../../domain/data/InvalidOperation.ts"
-import type { StoreRequest, StoreResult } from "../../domain/replication/DataCommand.ts"
+import type { StoredPartition, StoreRequest, StoreResult } from "../../domain/replication/DataCommand.ts"
 import type { Content, Delta } from "../../domain/replication/DataMessage.ts"
 import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
 import type { MapStoreShape } from "../../services/MapStore.ts"
@@ -114,6 +114,18 @@ const carryOut = (
       return Effect.as(store.setNote(partitionId, request.note), done)
   }
 }
+
+/** What the store holds, with the notes beside it. */
+export const storedPartitions = (store: MapStoreShape): Effect.Effect<ReadonlyArray<StoredPartition>, StoreFailed> =>
+  Effect.flatMap(store.partitions, (sizes) =>
+    Effect.forEach(sizes, ({ partitionId, records }) =>
+      Effect.map(store.note(partitionId), (note) => ({
+        partitionId,
+        hasRecords: records > 0,
+        note: Option.getOrUndefined(note)
+      }))
+    )
+  )
 
 // ---- changing -------------------------------------------------------------------------------------
 

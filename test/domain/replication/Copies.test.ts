@@ -1,9 +1,12 @@
 /** Copies: what the source sends, what the destination believes, and who ends a migration. */
 import { describe, expect, it } from "vitest"
+import { Epoch } from "../../../src/domain/data/Epoch.ts"
 import { cancelOf, chunk, end, merged, partOf, Plane, readyOf, startOf, wrote } from "./Plane.ts"
 
 const table = { version: 5, rows: ["a+b"] }
 const source = () => new Plane("a", table, { repairIntervalMs: 1e9 })
+/** What a stray says of data that was in touch until now. */
+const fresh = { epoch: Epoch.none, ageMs: 0 }
 const destination = () => new Plane("c", table, { repairIntervalMs: 1e9 })
 
 describe("the source of a copy", () => {
@@ -200,7 +203,8 @@ describe("data that its node does not hold any more", () => {
       type: "offer",
       partitionId: 0,
       batch: 4,
-      content: { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }
+      content: { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] },
+      ...fresh
     })
     a.stored(merged)
     expect(a.text()).not.toContain("offered")
@@ -239,7 +243,7 @@ describe("a partition without survivors", () => {
   it("is not reported when somebody hands it over", () => {
     const a = new Plane("a", { ...lost, recovering: [{ partitionId: 0, replicas: [] }] })
     const content = { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }
-    a.told("c", { type: "offer", partitionId: 0, batch: 1, content })
+    a.after(2000).told("c", { type: "offer", partitionId: 0, batch: 1, content, ...fresh })
     // The note with the partition's epoch comes first: this owner knows nothing from before.
     a.stored({ _tag: "Done" }).stored(merged)
     a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })

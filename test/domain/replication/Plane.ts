@@ -3,7 +3,13 @@
  * it causes. Nodes are named `a`, `b`, …; the incarnation of a node is 1 unless the spec says otherwise.
  */
 import { ClusterPartitionTable } from "../../../src/domain/placement/ClusterPartitionTable.ts"
-import type { DataCommand, DataEvent, StoreRequest, StoreResult } from "../../../src/domain/replication/DataCommand.ts"
+import type {
+  DataCommand,
+  DataEvent,
+  StoredPartition,
+  StoreRequest,
+  StoreResult
+} from "../../../src/domain/replication/DataCommand.ts"
 import type { Content, DataBody, Stamp } from "../../../src/domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../src/domain/replication/DataPlane.ts"
 import { type DataSettings, defaultDataSettings } from "../../../src/domain/replication/DataSettings.ts"
@@ -141,12 +147,19 @@ export class Plane {
   private lines: Array<string> = []
   /** Of the last replicate that was sent. */
   writeId = 0
+  /** How long the data that was last offered had been out of touch. */
+  offeredAgeMs = 0
 
-  constructor(self: string, options: TableOptions, settings: Partial<DataSettings> = {}) {
+  constructor(
+    self: string,
+    options: TableOptions,
+    settings: Partial<DataSettings> = {},
+    partitions: ReadonlyArray<StoredPartition> = []
+  ) {
     this.self = self
     const empty = { ...sight(self, options), view: undefined, table: ClusterPartitionTable.make(0) }
     this.state = initialData({ ...defaultDataSettings, ...settings }, empty, 0)
-    this.feed("opened", { _tag: "Opened", partitionIds: [] })
+    this.feed("opened", { _tag: "Opened", partitions })
     this.table(options)
     this.text()
   }
@@ -160,6 +173,9 @@ export class Plane {
       }
       if (command._tag === "Tell" && command.message.body.type === "replicate") {
         this.writeId = command.message.body.writeId
+      }
+      if (command._tag === "Tell" && command.message.body.type === "offer") {
+        this.offeredAgeMs = command.message.body.ageMs
       }
     }
     this.lines.push(text, ...commands.flatMap(commandText).map((line) => `  ${line}`))

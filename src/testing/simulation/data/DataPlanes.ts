@@ -119,7 +119,7 @@ export class DataPlanes {
     }
     this.planes.set(process, plane)
     this.world.later(this.world.random.between(0, 300), () =>
-      process.whenAwake(() => this.feed(plane, { _tag: "Opened", partitionIds: store.filled }))
+      process.whenAwake(() => this.feed(plane, { _tag: "Opened", partitions: store.stored }))
     )
     const tick = (): void => {
       if (!process.isAlive) return

@@ -10,7 +10,7 @@ import { decodeChunk, decodeDelta, encodeChunk, encodeDelta } from "../../../dom
 import { keyHash, RecordDigest } from "../../../domain/data/RecordDigest.ts"
 import { Timestamp } from "../../../domain/data/Timestamp.ts"
 import type { MapType } from "../../../domain/model/Migration.ts"
-import type { StoreRequest, StoreResult } from "../../../domain/replication/DataCommand.ts"
+import type { StoredPartition, StoreRequest, StoreResult } from "../../../domain/replication/DataCommand.ts"
 import type { Content, Delta } from "../../../domain/replication/DataMessage.ts"
 
 interface Entry {
@@ -22,6 +22,7 @@ interface Entry {
 
 export interface VirtualPartition {
   readonly entries: Map<string, Entry>
+  note: Uint8Array | undefined
   tree: DigestTree
   version: number
 }
@@ -42,13 +43,24 @@ export class VirtualStore {
   partition(id: number): VirtualPartition {
     const known = this.partitions.get(id)
     if (known !== undefined) return known
-    const made = { entries: new Map<string, Entry>(), tree: DigestTree.make(), version: ++this.versions }
+    const made = {
+      entries: new Map<string, Entry>(),
+      note: undefined,
+      tree: DigestTree.make(),
+      version: ++this.versions
+    }
     this.partitions.set(id, made)
     return made
   }
   /** Partitions that hold something. */
   get filled(): ReadonlyArray<number> {
     return [...this.partitions].flatMap(([id, { entries }]) => (entries.size > 0 ? [id] : []))
+  }
+  /** What a process is told when it opens the store. */
+  get stored(): ReadonlyArray<StoredPartition> {
+    return [...this.partitions].flatMap(([partitionId, { entries, note }]) =>
+      entries.size > 0 || note !== undefined ? [{ partitionId, hasRecords: entries.size > 0, note }] : []
+    )
   }
   /** A process ends: its readings with it. */
   closeReadings(): void {
@@ -238,6 +250,7 @@ export class VirtualStore {
       case "Collect":
         return this.collect(partition, request)
       case "SetNote":
+        partition.note = request.note
         return { _tag: "Done" }
     }
   }

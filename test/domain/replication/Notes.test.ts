@@ -1,0 +1,106 @@
+/** What a process knows of its partitions when it comes back: the note beside the records. */
+import { Result } from "effect"
+import { describe, expect, it } from "vitest"
+import { Epoch } from "../../../src/domain/data/Epoch.ts"
+import type { StoredPartition } from "../../../src/domain/replication/DataCommand.ts"
+import { noteCodec } from "../../../src/domain/replication/Tombstones.ts"
+import { chunk, deltas, merged, Plane } from "./Plane.ts"
+
+const noted = (epoch: Epoch, syncedAtMs = 1000): ReadonlyArray<StoredPartition> => [
+  { partitionId: 0, hasRecords: true, note: noteCodec.encode({ ...epoch, syncedAtMs }) }
+]
+const marked: Epoch = { baseMs: 100, markMs: 500 }
+const recovering = [{ partitionId: 0, replicas: ["x"] }]
+const table = { version: 6, rows: ["a+b"], recovering, members: ["a", "b", "c"] }
+const offer = (epoch: Epoch, key: string, batch = 1) => ({
+  type: "offer" as const,
+  partitionId: 0,
+  batch,
+  content: deltas(key),
+  epoch,
+  ageMs: 0
+})
+const merges = (plane: Plane) => plane.requests.flatMap((request) => (request._tag === "Merge" ? [request.epoch] : []))
+const noteOf = (plane: Plane) =>
+  plane.requests.flatMap((request) =>
+    request._tag === "SetNote" ? [Result.getOrThrow(noteCodec.decode(request.note))] : []
+  )
+
+describe("what was forgotten before a restart stays forgotten (rule 22)", () => {
+  it("an owner that comes back refuses what its own data tells to be gone", () => {
+    const a = new Plane("a", table, {}, noted(marked)).after(2000)
+    expect(a.partition.epoch).toEqual(marked)
+    a.told("c", offer(Epoch.none, "old"))
+    expect(merges(a)).toEqual([marked])
+  })
+
+  it("an owner that held nothing takes first what tells most, and refuses of the rest what is gone", () => {
+    const a = new Plane("a", table)
+    a.told("c", offer(Epoch.none, "old"))
+    expect(merges(a)).toEqual([])
+    a.told("b", offer(marked, "new"))
+    a.told("c", offer(Epoch.none, "old"))
+    expect(merges(a)).toEqual([undefined])
+    a.told("b", { type: "declare", partitionIds: [0] })
+    expect(a.partition.epoch).toEqual(marked)
+    a.told("c", offer(Epoch.none, "old"))
+    expect(merges(a)).toEqual([undefined, marked])
+  })
+
+  it("what is handed over as the best there is reaches backups that hold nothing", () => {
+    const a = new Plane("a", table, {}, noted(marked)).after(2000)
+    // Its own data, which it gives to its backups.
+    a.stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk).stored(merged)
+    expect(a.text()).toContain("b <- replicate chunk of m")
+    expect(merges(a)).toEqual([undefined])
+  })
+
+  it("a note is not lost with a takeover before the store is open", () => {
+    const a = new Plane("a", table, {}, noted(marked))
+    expect(noteOf(a)).toEqual([])
+  })
+})
+
+describe("data that was out of touch while removals were forgotten is set aside (rule 23)", () => {
+  const settings = { tombstoneHorizonMs: 1000, repairIntervalMs: 1e9 }
+  const owner = () => {
+    const a = new Plane("a", { version: 5, rows: ["a+b"] }, settings)
+    a.partition.epoch = { baseMs: 0, markMs: 4000 }
+    return a.after(5000)
+  }
+
+  it("the owner judges it by its own mark", () => {
+    const a = owner()
+    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 5000 })
+    expect(a.text()).toContain("c <- offered: false")
+    expect(merges(a)).toEqual([])
+    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 500 })
+    expect(merges(a)).toEqual([{ baseMs: 0, markMs: 4000 }])
+  })
+
+  it("where nothing was forgotten nothing is too old", () => {
+    const a = new Plane("a", { version: 5, rows: ["a+b"] }, settings).after(5000)
+    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 1e9 })
+    expect(merges(a)).toEqual([Epoch.none])
+  })
+
+  it("the age of what a process finds at its start counts from its note", () => {
+    const c = new Plane("c", { version: 5, rows: ["a+b"] }, settings, noted(Epoch.none, 400)).after(50)
+    c.stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk)
+    const batch = c.partition.stray?.batch ?? 0
+    expect(c.offeredAgeMs).toBe(650)
+    c.told("a", { type: "offered", partitionId: 0, batch, accepted: false, stale: true })
+    expect(c.text()).toContain("StraySetAside")
+    expect(c.partition.hasData).toBe(true)
+    expect(c.after(60_000).text()).not.toContain("offer")
+  })
+
+  it("a process that is cut off does not take itself for one that is in touch", () => {
+    const b = new Plane("b", { version: 5, rows: ["a+b"] }, settings).after(5000)
+    b.table({ version: 5, rows: ["a+b"], links: {} }).table({ version: 6, rows: ["a+c"] })
+    b.partition.hasData = true
+    b.after(50)
+    b.stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk)
+    expect(b.offeredAgeMs).toBe(5050)
+  })
+})
