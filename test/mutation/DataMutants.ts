@@ -230,7 +230,28 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "22",
     "records that the owner has forgotten are taken back",
     "Owner",
-    '{ _tag: "Merge", content, epoch: partition.epoch },\n    { _tag: "Offer"',
-    '{ _tag: "Merge", content, epoch: undefined },\n    { _tag: "Offer"'
+    "const epoch = isWorth ? undefined : partition.epoch",
+    "const epoch = isWorth || partitionId >= 0 ? undefined : partition.epoch"
+  ),
+  inReplication(
+    "22",
+    "what a store has noted is not read back",
+    "DataPlane",
+    "if (note !== undefined) Tombstones.restore",
+    "if (note !== undefined && partitionId < 0) Tombstones.restore"
+  ),
+  inReplication(
+    "22",
+    "a replica keeps records of a key that its owner has forgotten",
+    "Repair",
+    "if (partition.epoch.markMs > 0) {\n    const request",
+    "if (partition.epoch.markMs < 0) {\n    const request"
+  ),
+  inReplication(
+    "23",
+    "what was out of touch for too long is merged",
+    "Tombstones",
+    "epoch.markMs > 0 && ageMs >",
+    "epoch.markMs < 0 && ageMs >"
   )
 ]

@@ -139,8 +139,8 @@ export const DataBody = Schema.Union([
   body("keys", { partitionId: U32, leaf: U32, keys: Schema.Array(KeyDigest), epoch: Epoch }),
   /** replica → owner: keys that it wants, and records that the owner may lack. */
   body("differences", { partitionId: U32, wanted: Schema.Array(KeyName), content: Content }),
-  /** owner → replica: records of those keys. */
-  body("fill", { partitionId: U32, content: Content })
+  /** owner → replica: all records of those keys. */
+  body("fill", { partitionId: U32, keys: Schema.Array(KeyName), content: Content })
 ])
 export type DataBody = typeof DataBody.Type
 export type DataBodyOf<Type extends DataBody["type"]> = Extract<DataBody, { readonly type: Type }>

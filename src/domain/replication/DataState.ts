@@ -235,7 +235,7 @@ export type RepairStep =
       readonly epoch: Epoch
     }
   | { readonly _tag: "ReplicaRecords"; readonly owner: NodeId; readonly wanted: ReadonlyArray<WantedKey> }
-  | { readonly _tag: "OwnerRecords"; readonly replica: NodeId }
+  | { readonly _tag: "OwnerRecords"; readonly replica: NodeId; readonly keys: ReadonlyArray<WantedKey> }
   | { readonly _tag: "OwnerMerged"; readonly replica: NodeId; readonly content: Content }
   | { readonly _tag: "Filled" }
 

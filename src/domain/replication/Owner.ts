@@ -208,7 +208,7 @@ export const offer = (
 ): void => {
   const partition = step.partition(partitionId)
   const isWelcome = Strays.isWelcome(step, partition)
-  if (isWelcome && Tombstones.isStale(step, partition, ageMs)) {
+  if (isWelcome && from !== step.selfId && Tombstones.isStale(step, partition, ageMs)) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false, stale: true })
   }
   if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known })) {

@@ -76,8 +76,8 @@ const hasAll = (step: DataStep, partition: PartitionData, nodeId: NodeId, incarn
   const { declared, offers } = recoveryOf(step, partition)
   declared.set(nodeId, incarnation)
   const offer = offers.get(nodeId)
-  if (offer?.incarnation === incarnation && offer.epoch.markMs > partition.epoch.markMs) {
-    Tombstones.adopt(step, partition, offer.epoch)
+  if (offer?.incarnation === incarnation && offer.epoch.markMs >= partition.epoch.markMs) {
+    Tombstones.settle(step, partition)
   }
 }
 
@@ -99,6 +99,11 @@ export const admits = (step: DataStep, partition: PartitionData, { epoch, incarn
   if (view === undefined || !step.state.recovering.has(partition.id)) return true
   const { declared, offers, sinceMs } = recoveryOf(step, partition)
   offers.set(nodeId, { incarnation, epoch })
+  if (epoch.markMs > partition.epoch.markMs) {
+    Tombstones.yieldTo(step, partition, epoch)
+    // What the owner hands over itself is read again, without what is gone.
+    Strays.stop(step, partition)
+  }
   const isEarly = step.nowMs - sinceMs < firstWordResends * step.state.settings.resendMs
   for (const member of view.members) {
     const id = member.nodeId

@@ -165,7 +165,12 @@ export const differences = (step: DataStep, from: NodeId, body: DataBodyOf<"diff
     ask(step, partition, request, { _tag: "OwnerMerged", replica: from, content: body.content })
   }
   if (body.wanted.length > 0) {
-    ask(step, partition, { _tag: "Records", keys: body.wanted }, { _tag: "OwnerRecords", replica: from })
+    ask(
+      step,
+      partition,
+      { _tag: "Records", keys: body.wanted },
+      { _tag: "OwnerRecords", replica: from, keys: body.wanted }
+    )
   }
 }
 
@@ -176,6 +181,11 @@ export const fill = (step: DataStep, from: NodeId, body: DataBodyOf<"fill">, sta
   suspend(step, partition, stamp)
   partition.storing++
   partition.hasData = true
+  // These are all records that the owner has of their keys: what else is here of them from before its mark is gone.
+  if (partition.epoch.markMs > 0) {
+    const request = { _tag: "Collect" as const, epoch: partition.epoch, keys: body.keys }
+    step.store(partition.id, request, { _tag: "Nothing" })
+  }
   ask(step, partition, { _tag: "Merge", content: body.content, epoch: undefined }, { _tag: "Filled" })
 }
 
@@ -226,7 +236,8 @@ export const stored = (
     }
     case "OwnerRecords": {
       const content = { chunks: [], deltas: records(result) }
-      if (bytesOf(content) > 0) step.tell(next.replica, partitionId, { type: "fill", partitionId, content })
+      if (bytesOf(content) > 0)
+        step.tell(next.replica, partitionId, { type: "fill", partitionId, keys: next.keys, content })
       return
     }
     case "OwnerMerged":

@@ -19,7 +19,7 @@ import * as Tombstones from "./Tombstones.ts"
 
 /** Does this node hold data that it has to hand over? */
 export const isStray = (step: DataStep, partition: PartitionData): boolean => {
-  if (!partition.hasData) return false
+  if (!partition.hasData || partition.isSetAside) return false
   if (!isReplica(step, partition.id)) return true
   if (!isRecovering(step, partition.id) || hasHandedOver(step, partition)) return false
   // What the owner is given goes to its backups as it comes.
@@ -37,7 +37,7 @@ export const consider = (step: DataStep, partition: PartitionData): void => {
   const { sight, state } = step
   const isMember = sight.view !== undefined && memberAs(sight.view, sight.self) !== undefined
   const isBusy = partition.copyIn !== undefined || partition.readied !== undefined || partition.copyOut !== undefined
-  if (!state.isOpened || !isMember || isBusy || partition.isSetAside || !isStray(step, partition)) {
+  if (!state.isOpened || !isMember || isBusy || !isStray(step, partition)) {
     stop(step, partition)
     return
   }

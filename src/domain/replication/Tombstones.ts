@@ -97,6 +97,19 @@ export const takeOver = (step: DataStep, partition: PartitionData): void => {
   setEpoch(step, partition, { baseMs, markMs: 0 })
 }
 
+/**
+ * Somebody hands over data that is worth more: what it does not hold of the time before its mark is gone, here as well.
+ * The note says nothing until all of it has come.
+ */
+export const yieldTo = (step: DataStep, partition: PartitionData, epoch: Epoch): void => {
+  setEpoch(step, partition, Epoch.none)
+  partition.epoch = epoch
+  step.store(partition.id, { _tag: "Collect", epoch, keys: "all" }, { _tag: "Nothing" })
+}
+
+/** All that the epoch tells of is here. */
+export const settle = (step: DataStep, partition: PartitionData): void => setEpoch(step, partition, partition.epoch)
+
 /** Not all that the data was known to hold is there any more, or nothing is. */
 export const forget = (step: DataStep, partition: PartitionData): void => {
   if (partition.epoch.baseMs === 0 && partition.epoch.markMs === 0) return

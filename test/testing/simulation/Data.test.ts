@@ -109,6 +109,29 @@ describe("incidents of other systems", () => {
   })
 })
 
+describe("removals that are forgotten (rule 22)", () => {
+  const nodes = ["n1", "n2", "n3", "n4"]
+  const afterAll: Faults = [
+    ...nodes.filter((node) => node !== "n2").map((node, i) => kill(node, 50_000 + i)),
+    ...nodes.map((node, i) => start(node, 50_500 + 100 * i))
+  ]
+  it.each([
+    { how: "who was away alone", faults: [start("n2", 20_600)], virtualMs: 25_000 },
+    { how: "who was away, though all nodes start anew", faults: afterAll, virtualMs: 60_000 }
+  ])("do not come back with $how", ({ faults, virtualMs }) => {
+    const outcome = Simulation.run({
+      seed: 32,
+      nodes: 4,
+      profile: "calm",
+      config: { backupCount: 1, suspicionTimeoutMs: 4000 },
+      data: { aim: 0, durable: 1, losesData: true, requestEveryMs: 60, settings: { tombstoneHorizonMs: 6000 } },
+      virtualMs,
+      faults: [kill("n2", 9000), ...faults]
+    })
+    expect(outcome.violation).toBeUndefined()
+  })
+})
+
 describe("with more crashes than backups", () => {
   it.each([21, 22, 23])("exactly the partitions without a surviving replica are reported lost, seed %i", (seed) => {
     const outcome = Simulation.run({
