@@ -18,7 +18,7 @@ export default mergeConfig(
           mutant !== undefined && isIn(mutant, id) ? mutate(mutant, code) : null
       }
     ],
-    // A cache of modules would give the mutant of one run to the next.
-    test: { bail: 1, maxWorkers: 1, fsModuleCache: false }
+    // A cache of modules would give the mutant of one run to the next. A spec that is late on a busy machine says nothing.
+    test: { bail: 1, maxWorkers: 1, fsModuleCache: false, testTimeout: 120_000 }
   })
 )
