@@ -35,6 +35,7 @@ export {
   PartitionData,
   type Question
 } from "./services/PartitionData.ts"
+export { PartitionRecords } from "./services/PartitionRecords.ts"
 export { type DataSettings, defaultDataSettings } from "./domain/replication/DataSettings.ts"
 export * as PartitionDataLive from "./layers/PartitionDataLive.ts"
 export * as PartitionedMapsLive from "./layers/PartitionedMapsLive.ts"

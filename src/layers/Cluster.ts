@@ -19,6 +19,7 @@ import type { MembershipService } from "../services/MembershipService.ts"
 import type { MigrationService } from "../services/MigrationService.ts"
 import type { PartitionData } from "../services/PartitionData.ts"
 import type { PartitionedMaps } from "../services/PartitionedMaps.ts"
+import type { PartitionRecords } from "../services/PartitionRecords.ts"
 import type { PartitionRouter } from "../services/PartitionRouter.ts"
 import type { SplitBrainPolicy } from "../services/SplitBrainPolicy.ts"
 import type { Transport } from "../services/Transport.ts"
@@ -30,6 +31,7 @@ import * as MembershipServiceLive from "./MembershipServiceLive.ts"
 import * as MigrationServiceLive from "./MigrationServiceLive.ts"
 import * as PartitionDataLive from "./PartitionDataLive.ts"
 import * as PartitionedMapsLive from "./PartitionedMapsLive.ts"
+import * as PartitionRecordsLive from "./PartitionRecordsLive.ts"
 import * as PartitionRouterLive from "./PartitionRouterLive.ts"
 
 export interface ClusterOptions {
@@ -93,7 +95,7 @@ export const awaitJoined: Effect.Effect<void, JoinFailed, ClusterDriver | Cluste
 )
 
 /** What a node offers that keeps data. */
-export type DataServices = PartitionedMaps | PartitionData
+export type DataServices = PartitionedMaps | PartitionRecords | PartitionData
 
 /**
  * A node that keeps data, in the store that is provided: its partitions are copied before they change hands, and hold
@@ -106,7 +108,7 @@ export const layerWithData = (
   InvalidConfig | JoinFailed,
   MapStore | Transport | FailureDetector | AssignmentPlanner | SplitBrainPolicy
 > =>
-  PartitionedMapsLive.layer.pipe(
+  Layer.mergeAll(PartitionedMapsLive.layer, PartitionRecordsLive.layer).pipe(
     Layer.provideMerge(layer(options)),
     Layer.provideMerge(PartitionDataLive.layer(options))
   )

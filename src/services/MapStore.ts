@@ -2,15 +2,15 @@
  * A `PartitionStore` of maps: what the owner of a partition needs to carry out operations. Applications use
  * `PartitionedMaps`, which adds routing, replication and acknowledgement.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import type { KeyName } from "../domain/data/KeyName.ts"
 import type { InvalidOperation } from "../domain/data/InvalidOperation.ts"
 import type { KeyRecords } from "../domain/data/KeyRecords.ts"
 import type { MapOperation } from "../domain/data/MapOperation.ts"
 import type { MapRecord } from "../domain/data/MapRecord.ts"
 import type { Timestamp } from "../domain/data/Timestamp.ts"
-import type { PartitionStoreShape } from "./PartitionStore.ts"
-import type { StoreFailed, StoreFull } from "./StoreErrors.ts"
+import { PartitionStore, type PartitionStoreShape } from "./PartitionStore.ts"
+import { StoreFailed, type StoreFull } from "./StoreErrors.ts"
 
 /** A record as it is after a change, and the map that it belongs to. */
 export interface MapChange {
@@ -45,4 +45,23 @@ export interface MapStoreShape extends PartitionStoreShape {
   ) => Stream.Stream<MapRecord, StoreFailed>
 }
 
-export class MapStore extends Context.Service<MapStore, MapStoreShape>()("effect-squadron/MapStore") {}
+const noMaps = new StoreFailed({
+  operation: "an operation of a map",
+  reason: "unavailable",
+  detail: "this store keeps no maps, but data of its own"
+})
+
+export class MapStore extends Context.Service<MapStore, MapStoreShape>()("effect-squadron/MapStore") {
+  /** A store of your own for a node on which nobody uses maps: their operations fail with `StoreFailed`. */
+  static readonly layerWithoutMaps: Layer.Layer<MapStore, never, PartitionStore> = Layer.effect(
+    MapStore,
+    Effect.map(PartitionStore, (store) =>
+      MapStore.of({
+        ...store,
+        write: () => Effect.fail(noMaps),
+        get: () => Effect.fail(noMaps),
+        iterate: () => Stream.fail(noMaps)
+      })
+    )
+  )
+}

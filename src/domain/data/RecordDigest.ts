@@ -92,7 +92,21 @@ const of = (mapName: string, record: MapRecord): RecordDigest => {
     if (record.removed !== undefined) mixTime(record.removed)
   }
   if (record.value !== undefined) mixBytes(record.value)
-  // Each lane is finished with some of the other, so that both count everywhere.
+  return digest()
+}
+
+/** The digest of a record that is bytes to the cluster: for stores of your own. */
+const ofBytes = (mapName: string, key: string, entry: Uint8Array): RecordDigest => {
+  low = 0x2545_f491
+  high = 0x4f6c_dd1d
+  mixText(mapName)
+  mixText(key)
+  mixBytes(entry)
+  return digest()
+}
+
+// Each lane is finished with some of the other, so that both count everywhere.
+const digest = (): RecordDigest => {
   const first = finish(low ^ (high >>> 7))
   const second = finish(high ^ first)
   return (second & 0xf_ffff) * 0x1_0000_0000 + first
@@ -107,4 +121,4 @@ export const keyHash = (mapName: string, key: string): number => {
   return finish(low ^ (high >>> 7))
 }
 
-export const RecordDigest = Object.assign(schema, { of, add, subtract })
+export const RecordDigest = Object.assign(schema, { of, ofBytes, add, subtract })

@@ -2,7 +2,7 @@
  * What a store is asked for, as its methods. Every request ends in a result: what a store fails with is told to
  * whoever asked, and a store that dies of a bug has failed as well, so that one bad record does not end the node.
  */
-import { Cause, Effect, Exit, Option, Pull, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Option, Pull, Result, Scope, Stream } from "effect"
 import type { KeyDigest } from "../../domain/data/KeyName.ts"
 import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { decodeChunk, encodeDelta, type MalformedRecords } from "../../domain/data/RecordCodec.ts"
@@ -146,16 +146,20 @@ const write = (
     return isWatched() && deltas.length > 0 ? Effect.as(changed(partitionId, deltas), result) : Effect.succeed(result)
   })
 
-// A chunk says nothing of what it changes: whoever watches has its records merged one by one.
-const asDeltas = ({ chunks, deltas }: Content): Effect.Effect<ReadonlyArray<Delta>, MalformedRecords> =>
-  Effect.map(
-    Effect.forEach(chunks, (chunk) =>
-      Effect.map(Effect.fromResult(decodeChunk(chunk)), (records) =>
-        records.map((record) => encodeDelta(chunk.mapName, record))
-      )
-    ),
-    (decoded) => [...decoded.flat(), ...deltas]
-  )
+/**
+ * A chunk says nothing of what it changes: whoever watches has its records merged one by one. The chunks of a store
+ * with data of its own are merged as they are, and nobody hears of what they change.
+ */
+const asDeltas = ({ chunks, deltas }: Content): Content => {
+  const whole: Array<MapStateChunk> = []
+  const single: Array<Delta> = []
+  for (const chunk of chunks) {
+    const records = decodeChunk(chunk)
+    if (Result.isFailure(records)) whole.push(chunk)
+    else single.push(...records.success.map((record) => encodeDelta(chunk.mapName, record)))
+  }
+  return { chunks: whole, deltas: [...single, ...deltas] }
+}
 
 const merge = Effect.fnUntraced(function* (
   access: StoreAccess,
@@ -164,8 +168,7 @@ const merge = Effect.fnUntraced(function* (
 ): Effect.fn.Return<StoreResult, StoreError> {
   const { store } = access
   const isWatched = content.chunks.length > 0 && access.isWatched()
-  const chunks = isWatched ? [] : content.chunks
-  const deltas = isWatched ? yield* asDeltas(content) : content.deltas
+  const { chunks, deltas } = isWatched ? asDeltas(content) : content
   let changed = 0
   let latest: Timestamp | undefined
   const saw = (time: Option.Option<Timestamp>): void => {

@@ -18,15 +18,7 @@ import type { PartitionMapPayload } from "../../domain/model/PartitionMap.ts"
 import { hashToPartition } from "../../domain/placement/HashToPartition.ts"
 import type { Outcome } from "../../domain/replication/DataCommand.ts"
 import type { Delta, ScanCursor } from "../../domain/replication/DataMessage.ts"
-import {
-  NotEnoughReplicas,
-  NotOwner,
-  OutcomeUnknown,
-  Overloaded,
-  OwnerStoreFailed,
-  PartitionUnavailable,
-  UndecodableValue
-} from "../../services/MapErrors.ts"
+import { UndecodableValue } from "../../services/MapErrors.ts"
 import type { PartitionData } from "../../services/PartitionData.ts"
 import {
   defaultTimeoutMs,
@@ -36,6 +28,7 @@ import {
   type WriteError,
   type WriteOptions
 } from "../../services/PartitionedMaps.ts"
+import * as Outcomes from "./Outcomes.ts"
 import * as ValueCodec from "../../domain/codec/ValueCodec.ts"
 
 /** What maps need of their node. */
@@ -103,8 +96,6 @@ const recordsOf = (deltas: ReadonlyArray<Delta>): Effect.Effect<ReadonlyArray<Ma
   return Effect.succeed(records)
 }
 
-type Refusal = Extract<Outcome, { readonly _tag: "Refused" }>
-
 export const make = <K, V>(
   { data, partitionCount, partitionMap }: Surroundings,
   mapType: MapType,
@@ -114,34 +105,13 @@ export const make = <K, V>(
 ): MapAccess<K, V> => {
   const { name: mapName } = options
 
-  const refused = (
-    partitionId: number,
-    key: string,
-    { copies, detail, reason }: Refusal,
-    minCopies: number
-  ): Effect.Effect<never, ReadError | NotEnoughReplicas> => {
-    switch (reason) {
-      case "notOwner":
-        return Effect.flatMap(partitionMap, (map) => Effect.fail(new NotOwner({ partitionId, partitionMap: map })))
-      case "recovering":
-      case "scanLost":
-        return Effect.fail(new PartitionUnavailable({ partitionId, detail: detail === "" ? reason : detail }))
-      case "overloaded":
-        return Effect.fail(new Overloaded({ partitionId, detail }))
-      case "notEnoughReplicas":
-        return Effect.fail(new NotEnoughReplicas({ partitionId, copies, minCopies }))
-      case "invalid": {
-        const why = reasonOf(detail)
-        return Option.isSome(why)
-          ? Effect.fail(invalid(mapName, key, why.value))
-          : Effect.fail(new OwnerStoreFailed({ partitionId, reason: "failed", detail }))
-      }
-      case "storeFailed":
-        return Effect.fail(new OwnerStoreFailed({ partitionId, reason: "failed", detail }))
-      case "storeFull":
-        return Effect.fail(new OwnerStoreFailed({ partitionId, reason: "full", detail }))
-    }
-  }
+  /** What an outcome means for an operation on a key. */
+  const meaning = (partitionId: number, key: string, minCopies = 1): Outcomes.Meaning => ({
+    partitionId,
+    minCopies,
+    partitionMap,
+    invalid: (detail) => Option.map(reasonOf(detail), (reason) => invalid(mapName, key, reason))
+  })
   const timeoutOf = (given: ReadOptions | undefined) => given?.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs
 
   const write = (operation: MapOperation, given: WriteOptions | undefined): Effect.Effect<void, WriteError> => {
@@ -157,34 +127,12 @@ export const make = <K, V>(
       minCopies,
       timeoutMs: timeoutOf(given)
     }
-    return Effect.flatMap(data.ask(question), (outcome): Effect.Effect<void, WriteError> => {
-      switch (outcome._tag) {
-        case "Done":
-          return Effect.void
-        case "Refused":
-          return refused(partitionId, key, outcome, minCopies)
-        case "Unavailable":
-          return Effect.fail(new PartitionUnavailable({ partitionId, detail: outcome.detail }))
-        case "Unknown":
-          return Effect.fail(new OutcomeUnknown({ partitionId, detail: outcome.detail }))
-        case "Value":
-        case "Page":
-          return Effect.die(new Error(`a write was answered with a ${outcome._tag}`))
-      }
-    })
+    return Effect.flatMap(data.ask(question), Outcomes.ofWrite(meaning(partitionId, key, minCopies)))
   }
 
   /** What is neither a value nor a page. */
-  const unread = (partitionId: number, key: string, outcome: Outcome): Effect.Effect<never, ReadError> => {
-    switch (outcome._tag) {
-      case "Refused":
-        return Effect.catchTag(refused(partitionId, key, outcome, 1), "NotEnoughReplicas", (error) => Effect.die(error))
-      case "Unavailable":
-        return Effect.fail(new PartitionUnavailable({ partitionId, detail: outcome.detail }))
-      default:
-        return Effect.die(new Error(`a read was answered with ${outcome._tag}`))
-    }
-  }
+  const unread = (partitionId: number, key: string, outcome: Outcome): Effect.Effect<never, ReadError> =>
+    Outcomes.ofUnread(meaning(partitionId, key))(outcome)
 
   const get = (key: string, given: ReadOptions | undefined): Effect.Effect<ReadonlyArray<MapRecord>, ReadError> => {
     const broken = brokenBound(mapName, key)
