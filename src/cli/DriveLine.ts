@@ -1,9 +1,11 @@
 /**
- * What is said between `squadron node --drive` and who drives it: operations on one map come in on stdin, answers and
- * progress go out on stdout, as JSON, one object per line. Reports of the node may stand between them.
+ * What is said between `squadron node --drive` and who drives it: operations on one map come in on stdin, answers,
+ * progress and what becomes of partitions go out on stdout, as JSON, one object per line. Reports of the node may stand
+ * between them.
  */
 import { Option, Schema } from "effect"
-import { U64 } from "../domain/model/Scalars.ts"
+import { ClusterChange } from "../domain/model/ClusterChange.ts"
+import { U32, U64 } from "../domain/model/Scalars.ts"
 
 /** Operations, and answers, in one line at most. */
 export const maxBatch = 512
@@ -15,11 +17,23 @@ const id = U64
 
 const Put = Schema.Struct({ type: Schema.Literal("put"), id, key: Schema.String, value: Schema.String })
 const Get = Schema.Struct({ type: Schema.Literal("get"), id, key: Schema.String })
+/** What this process itself keeps, whoever owns it. */
+const Look = Schema.Struct({ type: Schema.Literal("look"), id })
 
-export const Operation = Schema.Union([Put, Get])
+export const Operation = Schema.Union([Put, Get, Look])
 export type Operation = typeof Operation.Type
 
 const Batch = Schema.Struct({ operations: Schema.Array(Operation).check(Schema.isMaxLength(maxBatch)) })
+
+/** What a process keeps in its store. */
+const Kept = Schema.Struct({
+  /** Those with records. Two replicas with equal digests hold the same records. */
+  partitions: Schema.Array(Schema.Struct({ partitionId: U32, records: U64, digest: Schema.Finite })),
+  /** Partitions that it keeps although the table does not list it for them. */
+  strays: Schema.Array(U32),
+  /** Partitions that wait for what returning nodes still hold of them. */
+  recovering: Schema.Array(U32)
+})
 
 /**
  * What became of an operation. `done`: a write is on all replicas that the table lists; a read has its `value`, absent
@@ -31,6 +45,7 @@ export const Answer = Schema.Struct({
   /** Milliseconds from the node's asking until its answer. */
   ms: Schema.Finite,
   value: Schema.optionalKey(Schema.String),
+  kept: Schema.optionalKey(Kept),
   /** Why not, in words. */
   reason: Schema.optionalKey(Schema.String)
 })
@@ -49,7 +64,9 @@ export type Progress = typeof Progress.Type
 
 export const DriveLine = Schema.Union([
   Schema.Struct({ answers: Schema.Array(Answer).check(Schema.isMaxLength(maxBatch)) }),
-  Schema.Struct({ progress: Progress })
+  Schema.Struct({ progress: Progress }),
+  /** A copy that leaves this process goes on; data is lost, or set aside. */
+  Schema.Struct({ change: ClusterChange })
 ])
 export type DriveLine = typeof DriveLine.Type
 
@@ -57,10 +74,13 @@ const asBatch = Schema.fromJsonString(Batch)
 const asLine = Schema.fromJsonString(DriveLine)
 const decodeLine = Schema.decodeUnknownOption(asLine)
 
+// Most lines of a node are reports, which are long.
+const starts = ['{"answers":', '{"progress":', '{"change":']
+
 /** Lines without their line breaks. */
 export const toBatch: (batch: typeof Batch.Type) => string = Schema.encodeSync(asBatch)
 export const fromBatch: (line: unknown) => Option.Option<typeof Batch.Type> = Schema.decodeUnknownOption(asBatch)
 export const toLine: (line: DriveLine) => string = Schema.encodeSync(asLine)
 /** What a driven node has said, or none if the line is something else. */
 export const fromLine = (line: string): Option.Option<DriveLine> =>
-  line.startsWith('{"answers":') || line.startsWith('{"progress":') ? decodeLine(line) : Option.none()
+  starts.some((start) => line.startsWith(start)) ? decodeLine(line) : Option.none()

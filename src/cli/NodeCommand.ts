@@ -3,6 +3,7 @@ import { Config, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
+import { defaultDataSettings } from "../domain/replication/DataSettings.ts"
 import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
 import * as PartitionStoreMemory from "../layers/PartitionStoreMemory.ts"
 import * as PartitionStoreSqlite from "../layers/PartitionStoreSqlite.ts"
@@ -142,6 +143,17 @@ const flags = {
     described("Where this node keeps the data of its partitions (default: it keeps none)"),
     Flag.optional
   ),
+  copyBytesPerSecond: Flag.Int("copy-bytes-per-second").pipe(
+    Flag.filter(
+      (value) => value >= 1,
+      () => "a whole number of 1 or more"
+    ),
+    described(
+      "Bytes per second that this node sends in copies of partitions; more would take the time of its clients",
+      defaultDataSettings.copyBytesPerSecond
+    ),
+    Flag.withDefault(defaultDataSettings.copyBytesPerSecond)
+  ),
   report: Flag.Boolean("report").pipe(
     described("Print one JSON object per line on stdout whenever this node's view, master or partition table changes"),
     Flag.withoutNegation,
@@ -206,6 +218,7 @@ export const node = Command.make(
       node: nodeConfig,
       policy: given.policy,
       store: Option.getOrUndefined(given.store),
+      copyBytesPerSecond: given.copyBytesPerSecond,
       report: given.report,
       stopWithStdin: given.stopWithStdin,
       drive: given.drive

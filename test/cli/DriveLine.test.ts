@@ -12,15 +12,23 @@ import {
 
 const put: Operation = { type: "put", id: 1, key: "k", value: "v\n" }
 const get: Operation = { type: "get", id: 2, key: "k" }
+const look: Operation = { type: "look", id: 3 }
 
 const lines: ReadonlyArray<DriveLine> = [
   {
     answers: [
       { id: 1, outcome: "done", ms: 1.5 },
       { id: 2, outcome: "done", ms: 0, value: "v" },
-      { id: 3, outcome: "unknown", ms: 5000, reason: "OutcomeUnknown: no answer in time" }
+      { id: 3, outcome: "unknown", ms: 5000, reason: "OutcomeUnknown: no answer in time" },
+      {
+        id: 4,
+        outcome: "done",
+        ms: 1,
+        kept: { partitions: [{ partitionId: 7, records: 2, digest: 2 ** 52 - 1 }], strays: [7], recovering: [3] }
+      }
     ]
   },
+  { change: { _tag: "PartitionLost", partitionId: 7, lastOwner: "n1" } },
   { progress: { open: 2, queued: 60, finished: 7, bytes: 1_000_000 } }
 ]
 
@@ -31,7 +39,7 @@ describe("lines of a driven node", () => {
       assert.notInclude(text, "\n")
       assert.deepStrictEqual(fromLine(text), Option.some(line))
     }
-    const batch = { operations: [put, get] }
+    const batch = { operations: [put, get, look] }
     assert.notInclude(toBatch(batch), "\n")
     assert.deepStrictEqual(fromBatch(toBatch(batch)), Option.some(batch))
   })

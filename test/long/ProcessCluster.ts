@@ -30,6 +30,10 @@ export const freePort = (): Promise<number> =>
 
 export class ProcessCluster {
   readonly nodes = new Map<string, NodeProcess>()
+  /** Gets the lines on stdout that are no reports, and the end of a process. */
+  onLine: ((node: NodeProcess, line: string) => void) | undefined
+  onReport: ((node: NodeProcess, report: NodeReport) => void) | undefined
+  onExit: ((node: NodeProcess) => void) | undefined
 
   /** Starts a process; `args` are added to those of `squadron node`. */
   start(id: string, port: number, args: ReadonlyArray<string>): NodeProcess {
@@ -42,13 +46,15 @@ export class ProcessCluster {
     this.nodes.set(id, node)
     createInterface({ input: child.stdout }).on("line", (line) => {
       const report = Option.getOrUndefined(NodeReport.fromLine(line))
-      if (report === undefined) return
+      if (report === undefined) return this.onLine?.(node, line)
       node.report = report
       node.reports.push(report)
+      this.onReport?.(node, report)
     })
     createInterface({ input: child.stderr }).on("line", (line) => node.stderr.push(line))
     child.on("exit", (code, signal) => {
       node.exitCode = code ?? (signal === null ? 1 : 128)
+      this.onExit?.(node)
     })
     return node
   }

@@ -93,6 +93,12 @@ const steps: ReadonlyArray<Step> = [
     args: ["test/long/StoreKill.ts", "6"],
     limitSeconds: 120
   },
+  {
+    name: "kills",
+    what: "processes killed during migrations and all at once, no acknowledged write lost",
+    args: ["test/long/Kills.ts", "--rounds", "5", "--restarts", "2"],
+    limitSeconds: 300
+  },
   { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 90 }
 ]
 

@@ -114,9 +114,9 @@ export const make = Effect.fnUntraced(function* (
         const driven = fromLine(line)
         if (Option.isSome(driven)) {
           const said = driven.value
-          return "answers" in said
-            ? tell({ _tag: "Answered", pid: child.pid, answers: said.answers })
-            : update(identity, (node) => FleetState.progressed(node, said.progress))
+          if ("answers" in said) return tell({ _tag: "Answered", pid: child.pid, answers: said.answers })
+          if ("progress" in said) return update(identity, (node) => FleetState.progressed(node, said.progress))
+          return Effect.void
         }
         return Option.match(NodeReport.fromLine(line), {
           onNone: () => update(identity, (node) => FleetState.logged(node, line)),

@@ -4,9 +4,12 @@
  * writes has to wait.
  */
 import { Clock, Console, Deferred, Effect, Option, Queue, Schema, Stdio, Stream } from "effect"
+import { DigestTree } from "../../domain/data/DigestTree.ts"
 import { sameRow } from "../../domain/protocol/TableSharing.ts"
 import { ClusterDriver } from "../../services/ClusterDriver.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
+import { MapStore } from "../../services/MapStore.ts"
+import { PartitionData } from "../../services/PartitionData.ts"
 import { type LwwMap, PartitionedMaps, type ReadError, type WriteError } from "../../services/PartitionedMaps.ts"
 import type { UndecodableValue } from "../../services/MapErrors.ts"
 import { type Answer, fromBatch, maxBatch, maxLineLength, type Operation, type Progress, toLine } from "../DriveLine.ts"
@@ -62,14 +65,29 @@ export const read = Effect.gen(function* () {
   return input
 })
 
-type Outcome = Pick<Answer, "outcome" | "value" | "reason">
+type Outcome = Pick<Answer, "outcome" | "value" | "reason" | "kept">
 
 const failed = (error: ReadError | WriteError | UndecodableValue): Outcome => ({
   outcome: error._tag === "OutcomeUnknown" ? "unknown" : "refused",
   reason: `${error._tag}: ${error.message}`
 })
 
-const carryOut = (map: LwwMap<string>, operation: Operation): Effect.Effect<Outcome> => {
+/** What this process keeps. */
+const look = Effect.gen(function* () {
+  const store = yield* MapStore
+  const { recovering, strays } = yield* (yield* PartitionData).status
+  const sizes = yield* store.partitions
+  const filled = sizes.filter(({ records }) => records > 0)
+  const partitions = yield* Effect.forEach(filled, ({ partitionId, records }) =>
+    Effect.map(store.digests(partitionId, [DigestTree.root]), ([digest = 0]) => ({ partitionId, records, digest }))
+  )
+  return { partitions, strays, recovering }
+})
+
+const carryOut = (
+  map: LwwMap<string>,
+  operation: Operation
+): Effect.Effect<Outcome, never, MapStore | PartitionData> => {
   switch (operation.type) {
     case "put":
       return Effect.match(map.put(operation.key, operation.value), {
@@ -84,6 +102,11 @@ const carryOut = (map: LwwMap<string>, operation: Operation): Effect.Effect<Outc
             onNone: () => ({ outcome: "done" }),
             onSome: (value) => ({ outcome: "done", value })
           })
+      })
+    case "look":
+      return Effect.match(look, {
+        onFailure: (error) => ({ outcome: "refused", reason: `${error._tag}: ${error.message}` }),
+        onSuccess: (kept) => ({ outcome: "done", kept })
       })
   }
 }
@@ -116,7 +139,7 @@ const operate = Effect.fnUntraced(function* (operations: Queue.Dequeue<Operation
   )
 }, Effect.scoped)
 
-/** Tells how far the migrations are, whenever that has changed. */
+/** Tells what becomes of partitions, and how far the migrations are whenever that has changed. */
 const tellProgress = Effect.gen(function* () {
   const driver = yield* ClusterDriver
   const cluster = yield* ClusterService
@@ -124,6 +147,8 @@ const tellProgress = Effect.gen(function* () {
   let finishedBytes = 0
   const underWay = new Map<string, number>()
   yield* cluster.subscribeChanges.pipe(
+    Stream.filter(({ _tag }) => _tag === "MigrationProgress" || _tag === "PartitionLost" || _tag === "StraySetAside"),
+    Stream.tap((change) => Console.log(toLine({ change }))),
     Stream.runForEach((change) =>
       Effect.sync(() => {
         if (change._tag !== "MigrationProgress") return
@@ -159,5 +184,7 @@ const tellProgress = Effect.gen(function* () {
 })
 
 /** Serves until it is interrupted. */
-export const run = (input: Input): Effect.Effect<void, never, PartitionedMaps | ClusterDriver | ClusterService> =>
+export const run = (
+  input: Input
+): Effect.Effect<void, never, PartitionedMaps | PartitionData | MapStore | ClusterDriver | ClusterService> =>
   Effect.scoped(Effect.all([operate(input.operations), tellProgress], { concurrency: "unbounded", discard: true }))

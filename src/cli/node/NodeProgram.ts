@@ -29,6 +29,7 @@ export interface NodeProgram {
   readonly policy: QuorumPolicy
   /** Without one the node keeps no data. */
   readonly store: NodeStore | undefined
+  readonly copyBytesPerSecond: number
   readonly report: boolean
   readonly stopWithStdin: boolean
   /** Carries out operations that come in on stdin; without a store it keeps their data in memory. */
@@ -110,13 +111,19 @@ const runWith = Effect.fnUntraced(function* <R, E>(
 const start = (
   program: NodeProgram
 ): Effect.Effect<void, CommandFailed | Failure, Signals | Stdio.Stdio | Scope.Scope> => {
-  const { config, drive, node, policy, store } = program
+  const { config, copyBytesPerSecond, drive, node, policy } = program
   const settings = { config, node, policy }
-  if (store === undefined && !drive) return runWith(program, stdinEnds, NodeCluster.layer(settings), Effect.void)
-  const layer = NodeCluster.layer({ ...settings, store: store ?? PartitionStoreMemory.layer() })
+  if (program.store === undefined && !drive) {
+    return runWith(program, stdinEnds, NodeCluster.layer(settings), Effect.void)
+  }
+  const store = program.store ?? PartitionStoreMemory.layer()
+  const layer = NodeCluster.layer({ ...settings, store, settings: { copyBytesPerSecond } })
   return Effect.catchTag(
     drive
-      ? Effect.flatMap(Driven.read, (input) => runWith(program, input.ended, layer, Driven.run(input)))
+      ? Effect.flatMap(Driven.read, (input) =>
+          // The same layer is built once: who drives the node looks into the store that the node has.
+          runWith(program, input.ended, Layer.merge(layer, store), Driven.run(input))
+        )
       : runWith(program, stdinEnds, layer, Effect.void),
     ["StoreFailed", "StoreFull"],
     (error) => Effect.fail(new CommandFailed({ message: error.message, exitCode: 1 }))

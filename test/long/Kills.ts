@@ -1,0 +1,114 @@
+/**
+ * `npm run check:kills`: real processes under a steady stream of writes, killed in the middle of migrations, and all
+ * at once. Every write that was acknowledged must be found, and all replicas must hold the same.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import * as KillRounds from "./kills/KillRounds.ts"
+import { Progress } from "./kills/Progress.ts"
+import * as RestartRounds from "./kills/RestartRounds.ts"
+import { inWorld, type World, type WorldOptions } from "./kills/Round.ts"
+
+const help = `npm run check:kills -- [flags]
+
+  --rounds N      in each of which a node joins, comes back or leaves, and SIGKILL goes to a process at a random moment
+                  of a migration that is open; three of five with one backup, the others with two (default 50)
+  --restarts N    in each of which all processes are killed at once, and come back with their files (default 10)
+  --seed N        from which all that is random is drawn; printed (default another one each time)
+  --per-second N  writes (default 150)
+  --help
+
+Exits with 1 when an acknowledged write is missing, replicas differ, or a cluster is not repaired in time.`
+
+const fail = (text: string): never => {
+  console.error(`${text}\n\n${help}`)
+  process.exit(2)
+}
+
+const readFlags = () => {
+  try {
+    return parseArgs({
+      options: {
+        rounds: { type: "string", default: "50" },
+        restarts: { type: "string", default: "10" },
+        seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
+        "per-second": { type: "string", default: "150" },
+        help: { type: "boolean", default: false }
+      }
+    }).values
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+const flags = readFlags()
+if (flags.help) {
+  console.log(help)
+  process.exit(0)
+}
+const wholeNumber = (name: "rounds" | "restarts" | "seed" | "per-second", least: number): number => {
+  const value = Number(flags[name])
+  return Number.isSafeInteger(value) && value >= least
+    ? value
+    : fail(`--${name} ${flags[name]} is no whole number from ${least}`)
+}
+const rounds = wholeNumber("rounds", 0)
+const restarts = wholeNumber("restarts", 0)
+const seed = wholeNumber("seed", 0)
+const perSecond = wholeNumber("per-second", 1)
+
+const ids = ["n1", "n2", "n3", "n4", "n5"]
+const base: WorldOptions = {
+  seed,
+  perSecond,
+  ids,
+  first: ids.slice(0, 4),
+  partitionCount: 31,
+  backupCount: 1,
+  copyBytesPerSecond: 384 * 1024,
+  suspicionTimeoutMs: 2500,
+  storeOf: () => "memory"
+}
+
+const progress = new Progress()
+const done = { rounds: 0, restarts: 0 }
+const totals = { acknowledged: 0, unknown: 0, wrong: 0 }
+const play = async (options: WorldOptions, rounds: (world: World) => Promise<ReadonlyArray<string>>): Promise<void> => {
+  const { acknowledged, unknown, wrong } = await inWorld(options, progress, rounds)
+  totals.acknowledged += acknowledged
+  totals.unknown += unknown
+  totals.wrong += wrong
+}
+
+const startMs = performance.now()
+console.log(`seed ${seed}, ${perSecond} writes a second, ${base.partitionCount} partitions`)
+const withTwo = Math.floor(rounds * 0.4)
+const shares = [
+  { backupCount: 1, count: rounds - withTwo, first: 1 },
+  { backupCount: 2, count: withTwo, first: rounds - withTwo + 1 }
+]
+for (const { backupCount, count, first } of shares.filter(({ count }) => count > 0)) {
+  console.log(`\none process killed during a migration, partitions in memory, backups: ${backupCount}\n`)
+  console.log(KillRounds.heading)
+  await play({ ...base, backupCount, seed: seed + 2 * first }, (world) =>
+    KillRounds.killRounds(world, first, count, () => done.rounds++)
+  )
+}
+if (restarts > 0) {
+  console.log("\nall processes killed at once, partitions in files, backups: 1\n")
+  console.log(RestartRounds.heading)
+  const folder = mkdtempSync(join(tmpdir(), "squadron-restarts-"))
+  await play({ ...base, seed: seed + 1_000_000, storeOf: (id) => `sqlite:${join(folder, `${id}.db`)}` }, (world) =>
+    RestartRounds.restartRounds(world, restarts, () => done.restarts++)
+  )
+  rmSync(folder, { recursive: true })
+}
+
+const whole = done.rounds === rounds && done.restarts === restarts && totals.wrong === 0
+console.log(
+  `\n${done.rounds} of ${rounds} rounds with a kill during a migration, ${done.restarts} of ${restarts} restarts of all: ` +
+    `${totals.acknowledged.toLocaleString("en")} writes acknowledged, ${totals.wrong} faults found, ` +
+    `${totals.unknown.toLocaleString("en")} of unknown outcome; ${((performance.now() - startMs) / 1000).toFixed(0)} s, seed ${seed}`
+)
+process.exitCode = whole ? 0 : 1
