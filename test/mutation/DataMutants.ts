@@ -40,21 +40,21 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "3",
     "an acknowledgement does not wait for a destination that is ready",
     "Authority",
-    'if (copyOut !== undefined && copyOut.phase === "ready") set.set',
-    'if (copyOut !== undefined && copyOut.phase === "copy") set.delete(copyOut.destination)\n  if (set.size > 1e9 && copyOut !== undefined) set.set'
+    'const ready = partition.copyOut?.phase === "ready" ? partition.copyOut : undefined',
+    'const ready = partition.copyOut?.phase === "ready" && partition.id < 0 ? partition.copyOut : undefined'
   ),
   inReplication(
     "3",
     "one replica is enough",
     "Owner",
-    "for (const [nodeId, incarnation] of needed) if (write.acked.get(nodeId) !== incarnation) return",
-    "if (needed.size > 0 && write.acked.size === 0) return"
+    "for (const holder of needed) if (!includes(write.acked, holder)) return",
+    "if (needed.length > 0 && write.acked.length === 0) return"
   ),
   inReplication(
     "3",
     "pending writes are not judged by the new set",
     "Owner",
-    "if (isOwner(step, partition.id) && ackers === partition.ackers && !partition.wasSuspended) return",
+    "if (isOwner(step, partition.id) && isSame && !partition.wasSuspended) return",
     "if (isOwner(step, partition.id)) return"
   ),
   inReplication(

@@ -62,13 +62,13 @@ const changes = (
   const { key } = operation
   switch (operation.type) {
     case "put":
-      return Result.succeed([{ type: "lww", key, time, value: Uint8Array.from(operation.value) }])
+      return Result.succeed([{ type: "lww", key, time, value: new Uint8Array(operation.value) }])
     case "delete":
       return Result.succeed([{ type: "lww", key, time }])
     case "add":
       if (records.length >= maxTagsPerKey) return Result.fail(invalid(operation, "tooManyTags", maxTagsPerKey))
       return Result.succeed([
-        { type: "or", key, tag: time, value: Uint8Array.from(operation.value) },
+        { type: "or", key, tag: time, value: new Uint8Array(operation.value) },
         ...removals(records, operation.value, time)
       ])
     case "remove":

@@ -17,18 +17,19 @@ const modulus = 2 ** 52
 const schema = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: modulus - 1 }))
 export type RecordDigest = typeof schema.Type
 
-const add = (a: RecordDigest, b: RecordDigest): RecordDigest => (a + b) % modulus
-const subtract = (a: RecordDigest, b: RecordDigest): RecordDigest => (a + (modulus - b)) % modulus
+const add = (a: RecordDigest, b: RecordDigest): RecordDigest => (a < modulus - b ? a + b : a - (modulus - b))
+const subtract = (a: RecordDigest, b: RecordDigest): RecordDigest => (a < b ? a + (modulus - b) : a - b)
 
-// The two lanes of the hash under way. The functions below are synchronous and leave nothing behind here.
+// The two lanes of the hash under way, 32-bit integers: numbers beyond would be allocated each time. The functions below
+// are synchronous and leave nothing behind here.
 let low = 0
 let high = 0
 
 const mixWord = (word: number): void => {
   const a = Math.imul(word, 0xcc9e2d51)
-  low = Math.imul(rotate(low ^ Math.imul(rotate(a, 15), 0x1b873593), 13), 5) + 0xe6546b64
+  low = (Math.imul(rotate(low ^ Math.imul(rotate(a, 15), 0x1b873593), 13), 5) + 0xe6546b64) | 0
   const b = Math.imul(word, 0x85ebca77)
-  high = Math.imul(rotate(high ^ Math.imul(rotate(b, 16), 0xc2b2ae3d), 17), 9) + 0x52dce729
+  high = (Math.imul(rotate(high ^ Math.imul(rotate(b, 16), 0xc2b2ae3d), 17), 9) + 0x52dce729) | 0
 }
 
 const rotate = (word: number, bits: number): number => (word << bits) | (word >>> (32 - bits))
@@ -46,15 +47,27 @@ const mixText = (text: string): void => {
   for (let i = 0; i < text.length; i += 2) mixWord(text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16))
 }
 
-// As `mixWord` for each word of four bytes, with the lanes in local variables: values are most of what is hashed.
+/** Bytes up to which a view of them costs more than it saves; of so few an engine may keep no buffer before it is asked. */
+const shortBytes = 64
+
 const mixBytes = (bytes: Uint8Array): void => {
   mixWord(bytes.length)
-  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const whole = bytes.length & ~3
+  if (bytes.length > shortBytes) mixWords(bytes, whole)
+  else for (let i = 0; i < whole; i += 4) mixWord(threeBytes(bytes, i) | ((bytes[i + 3] ?? 0) << 24))
+  mixWord(threeBytes(bytes, whole))
+}
+
+/** The three bytes from `start`, as far as they are there. */
+const threeBytes = (bytes: Uint8Array, start: number): number =>
+  (bytes[start] ?? 0) | ((bytes[start + 1] ?? 0) << 8) | ((bytes[start + 2] ?? 0) << 16)
+
+// As `mixWord` for each word of four bytes, with the lanes in local variables: values are most of what is hashed.
+const mixWords = (bytes: Uint8Array, whole: number): void => {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let first = low
   let second = high
-  let i = 0
-  for (; i < whole; i += 4) {
+  for (let i = 0; i < whole; i += 4) {
     const word = words.getInt32(i, true)
     const a = Math.imul(word, 0xcc9e2d51)
     first ^= Math.imul((a << 15) | (a >>> 17), 0x1b873593)
@@ -65,9 +78,6 @@ const mixBytes = (bytes: Uint8Array): void => {
   }
   low = first
   high = second
-  let rest = 0
-  for (let shift = 0; i < bytes.length; i++, shift += 8) rest |= (bytes[i] ?? 0) << shift
-  mixWord(rest)
 }
 
 const mixTime = ({ wallMs, counter, node }: Timestamp): void => {

@@ -8,6 +8,7 @@
  */
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { PartitionMeta } from "../model/Partition.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import type { Stamp } from "./DataMessage.ts"
 import type { PartitionData } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
@@ -40,15 +41,26 @@ export const holderOf = (step: DataStep, nodeId: NodeId): Incarnation => step.st
 
 /**
  * Everyone who must hold a write before it is acknowledged: the listed backups, and a destination that has been sent
- * everything. With the processes that are meant.
+ * everything. With the processes that are meant. Asked for several times with each write, and worked out when what it
+ * follows from is another.
  */
-export const ackSet = (step: DataStep, partition: PartitionData): ReadonlyMap<NodeId, Incarnation> => {
-  const set = new Map<NodeId, Incarnation>()
-  for (const nodeId of rowOf(step, partition.id)?.backups ?? []) set.set(nodeId, holderOf(step, nodeId))
-  const { copyOut } = partition
-  if (copyOut !== undefined && copyOut.phase === "ready") set.set(copyOut.destination, copyOut.incarnation)
+export const ackSet = (step: DataStep, partition: PartitionData): ReadonlyArray<Voter> => {
+  const row = rowOf(step, partition.id)
+  const { holders } = step.state
+  const ready = partition.copyOut?.phase === "ready" ? partition.copyOut : undefined
+  const known = partition.ackers
+  if (known.row === row && known.holders === holders && known.ready === ready) return known.set
+  const set = (row?.backups ?? [])
+    .filter((nodeId) => nodeId !== ready?.destination)
+    .map((nodeId) => ({ nodeId, incarnation: holderOf(step, nodeId) }))
+  if (ready !== undefined) set.push({ nodeId: ready.destination, incarnation: ready.incarnation })
+  partition.ackers = { row, holders, ready, set }
   return set
 }
+
+/** Is this very process among them? */
+export const includes = (processes: ReadonlyArray<Voter>, { incarnation, nodeId }: Voter): boolean =>
+  processes.some((one) => one.nodeId === nodeId && one.incarnation === incarnation)
 
 /** Own authority for the partition rests until a table of this version arrives. */
 export const suspend = (step: DataStep, partition: PartitionData, stamp: Stamp): void => {

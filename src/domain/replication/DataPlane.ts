@@ -25,13 +25,22 @@ import * as Tombstones from "./Tombstones.ts"
  * Handles one event. `nowMs` is the process's monotonic clock, `wallMs` the wall clock in milliseconds since 1970.
  * Changes `state` in place.
  */
-export const handle = (
+export const handle = (state: DataState, event: DataEvent, nowMs: number, wallMs: number): ReadonlyArray<DataCommand> =>
+  handleAll(state, [event], nowMs, wallMs)
+
+/** Handles events that wait, one after the other; the commands are those of all of them, in their order. */
+export const handleAll = (
   state: DataState,
-  event: DataEvent,
+  events: ReadonlyArray<DataEvent>,
   nowMs: number,
   wallMs: number
 ): ReadonlyArray<DataCommand> => {
   const step = new DataStep(state, nowMs, wallMs)
+  for (const event of events) take(step, event)
+  return step.commands
+}
+
+const take = (step: DataStep, event: DataEvent): void => {
   switch (event._tag) {
     case "Opened":
       opened(step, event.partitions)
@@ -54,7 +63,6 @@ export const handle = (
     case "Tick":
       tick(step)
   }
-  return step.commands
 }
 
 const opened = (step: DataStep, stored: ReadonlyArray<StoredPartition>): void => {

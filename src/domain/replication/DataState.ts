@@ -7,8 +7,10 @@
 import { Epoch } from "../data/Epoch.ts"
 import { HybridClock } from "../data/HybridClock.ts"
 import type { Timestamp } from "../data/Timestamp.ts"
+import type { PartitionMeta } from "../model/Partition.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { ConnectionId } from "../protocol/MeshState.ts"
+import type { Voter } from "../wire/Extensions.ts"
 import type { AckLevel, Content, Delta, PartitionDigest, RefusalReason, Stamp, Work } from "./DataMessage.ts"
 import type { DataSettings } from "./DataSettings.ts"
 import { type Sight, stampOf } from "./Sight.ts"
@@ -43,7 +45,7 @@ export interface PendingWrite {
   readonly purpose: Purpose
   readonly deadlineMs: number
   /** The processes that hold it. */
-  readonly acked: Map<NodeId, Incarnation>
+  acked: ReadonlyArray<Voter>
   sentAtMs: number
 }
 
@@ -126,8 +128,15 @@ export interface PartitionData {
   /** This node has promised itself to wait for this version of the table, because a newer owner may act. */
   suspendedTo: number
   wasSuspended: boolean
-  /** Who had to hold its writes when that was last looked at. */
-  ackers: string
+  /** Who has to hold its writes, and what that follows from. */
+  ackers: {
+    readonly row: PartitionMeta | undefined
+    readonly holders: DataState["holders"] | undefined
+    readonly ready: CopyOut | undefined
+    readonly set: ReadonlyArray<Voter>
+  }
+  /** Who had to, when what waits was last judged. */
+  judgedBy: ReadonlyArray<Voter>
   readonly pending: Map<number, PendingWrite>
   /** Requests that the store is carrying out and that may change it. */
   storing: number
@@ -311,7 +320,8 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   hasData: false,
   suspendedTo: 0,
   wasSuspended: false,
-  ackers: "",
+  ackers: { row: undefined, holders: undefined, ready: undefined, set: [] },
+  judgedBy: [],
   pending: new Map(),
   storing: 0,
   copyOut: undefined,

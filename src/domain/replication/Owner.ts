@@ -6,7 +6,8 @@
 import type { Epoch } from "../data/Epoch.ts"
 import type { Timestamp } from "../data/Timestamp.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
-import { acts, ackSet, isOwner, isRecovering, isSuspended, rowOf, suspend } from "./Authority.ts"
+import type { Voter } from "../wire/Extensions.ts"
+import { acts, ackSet, includes, isOwner, isRecovering, isSuspended, rowOf, suspend } from "./Authority.ts"
 import {
   bytesOf,
   type Content,
@@ -145,7 +146,7 @@ export const replicate = (
     epoch,
     purpose,
     deadlineMs,
-    acked: new Map(),
+    acked: nobody,
     sentAtMs: step.nowMs
   }
   partition.pending.set(write.id, write)
@@ -155,13 +156,15 @@ export const replicate = (
   settle(step, partition, write)
 }
 
+const nobody: ReadonlyArray<Voter> = []
+
 const send = (step: DataStep, partition: PartitionData, write: PendingWrite): void => {
   write.sentAtMs = step.nowMs
   const { content, epoch, id: writeId } = write
-  for (const [nodeId, incarnation] of ackSet(step, partition)) {
-    if (write.acked.get(nodeId) === incarnation) continue
+  for (const holder of ackSet(step, partition)) {
+    if (includes(write.acked, holder)) continue
     const body = { type: "replicate" as const, partitionId: partition.id, writeId, content }
-    step.tell(nodeId, partition.id, epoch === undefined ? body : { ...body, epoch }, incarnation)
+    step.tell(holder.nodeId, partition.id, epoch === undefined ? body : { ...body, epoch }, holder.incarnation)
   }
 }
 
@@ -174,9 +177,9 @@ const forget = (step: DataStep, partition: PartitionData, write: PendingWrite): 
 const settle = (step: DataStep, partition: PartitionData, write: PendingWrite): void => {
   if (!acts(step, partition)) return
   const needed = ackSet(step, partition)
-  for (const [nodeId, incarnation] of needed) if (write.acked.get(nodeId) !== incarnation) return
+  for (const holder of needed) if (!includes(write.acked, holder)) return
   const { purpose } = write
-  if (purpose._tag === "Request" && 1 + needed.size < purpose.minCopies) return
+  if (purpose._tag === "Request" && 1 + needed.length < purpose.minCopies) return
   forget(step, partition, write)
   if (purpose._tag === "Request" && !purpose.isAnswered) {
     answer(step, purpose.replyTo, doneAt(purpose.latest))
@@ -267,16 +270,19 @@ export const replicated = (
   }
   const write = partition.pending.get(body.writeId)
   if (write === undefined) return
-  write.acked.set(from, incarnation)
+  const holder = { nodeId: from, incarnation }
+  if (!includes(write.acked, holder)) write.acked = [...write.acked, holder]
   partition.syncedAtMs = step.nowMs
   settle(step, partition, write)
 }
 
 /** Who owns the partition, or who must hold its writes, may have changed. */
 export const renew = (step: DataStep, partition: PartitionData): void => {
-  const ackers = [...ackSet(step, partition)].map(([nodeId, incarnation]) => `${nodeId}#${incarnation}`).join()
-  if (isOwner(step, partition.id) && ackers === partition.ackers && !partition.wasSuspended) return
-  partition.ackers = ackers
+  const before = partition.judgedBy
+  const needed = ackSet(step, partition)
+  const isSame = needed === before || (needed.length === before.length && needed.every((one) => includes(before, one)))
+  if (isOwner(step, partition.id) && isSame && !partition.wasSuspended) return
+  partition.judgedBy = needed
   partition.wasSuspended = isSuspended(step, partition)
   for (const write of partition.pending.values()) {
     if (!isOwner(step, partition.id)) giveBack(step, partition, write)

@@ -44,8 +44,8 @@ const ownerRoot = (step: DataStep, partition: PartitionData, round: number, dige
   partition.repair.markMs = Tombstones.nextMark(step, partition)
   const entry = { partitionId: partition.id, digest, epoch: partition.epoch }
   const replicas = ackSet(step, partition)
-  if (replicas.size === 0) return Tombstones.allEqual(step, partition)
-  for (const nodeId of replicas.keys()) {
+  if (replicas.length === 0) return Tombstones.allEqual(step, partition)
+  for (const { nodeId } of replicas) {
     const waiting = step.state.digests.get(nodeId)
     if (waiting === undefined) step.state.digests.set(nodeId, [entry])
     else waiting.push(entry)
@@ -82,7 +82,7 @@ export const equal = (step: DataStep, from: NodeId, { partitionIds }: DataBodyOf
     const { repair } = partition
     if (!acts(step, partition) || repair.changes !== partition.changes) continue
     repair.equal.add(from)
-    if ([...ackSet(step, partition).keys()].every((nodeId) => repair.equal.has(nodeId))) {
+    if (ackSet(step, partition).every(({ nodeId }) => repair.equal.has(nodeId))) {
       Tombstones.allEqual(step, partition)
     }
   }

@@ -240,9 +240,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     const handle = (taken: ReadonlyArray<DataEvent>): void => {
       const now = nowMs()
       const wallMs = clock.currentTimeMillisUnsafe()
-      for (const event of taken) {
-        for (const command of DataPlane.handle(current, event, now, wallMs)) execute(command)
-      }
+      for (const command of DataPlane.handleAll(current, taken, now, wallMs)) execute(command)
       senders.flush()
       lanes.start()
     }
