@@ -131,6 +131,12 @@ const latencies = (load: Load, kind: "put" | "get"): string => {
   return `p50 ${inMs(p50)}, p99 ${inMs(p99)}, max ${inMs(max)} of ${count}`
 }
 
+const pauses = ({ count, longestMs, totalMs }: Watched["major"]): string =>
+  `${count} of ${totalMs.toFixed(0)} ms, longest ${inMs(longestMs)}`
+
+const busy = ({ cpuMs, major, minor, wallMs }: Watched): string =>
+  `${((cpuMs * 100) / wallMs).toFixed(0)} % of a core; collections: major ${pauses(major)}; minor ${pauses(minor)}`
+
 const judged = (text: string, holds: boolean, target: string): string =>
   `${text}  (${holds ? "holds" : "MISSED"}: ${target})`
 
@@ -161,7 +167,12 @@ const format = (moved: Moved): string => {
         "none missed, nobody suspected"
       )
     ],
-    ["event loops, longest turn", `source ${inMs(source.stallMs)}, destination ${inMs(destination.stallMs)}`],
+    [
+      "event loops, longest turn",
+      `source ${inMs(source.stallMs)}, destination ${inMs(destination.stallMs)}, client ${inMs(client.stallMs)}`
+    ],
+    ["source, meanwhile", busy(source)],
+    ["destination, meanwhile", busy(destination)],
     ["destination, its data", `${inMib(destination.rssAfter - destination.rssBefore)} resident, collected`]
   ]
   return [

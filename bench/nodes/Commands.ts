@@ -58,6 +58,8 @@ export const Load = Schema.Struct({
 })
 export type Load = typeof Load.Type
 
+const Pauses = Schema.Struct({ count: Schema.Number, totalMs: Schema.Number, longestMs: Schema.Number })
+
 export const Watched = Schema.Struct({
   /** Resident bytes: before, after garbage was collected; the most meanwhile; after, when it was collected again. */
   rssBefore: Schema.Number,
@@ -69,7 +71,12 @@ export const Watched = Schema.Struct({
   heartbeatGapMs: Schema.Number,
   suspicion: Schema.Number,
   /** The longest time in which the event loop did nothing else. */
-  stallMs: Schema.Number
+  stallMs: Schema.Number,
+  /** Processor time of all threads, and the pauses of the collector: of each kind how many, in all, and the longest. */
+  cpuMs: Schema.Number,
+  wallMs: Schema.Number,
+  minor: Pauses,
+  major: Pauses
 })
 export type Watched = typeof Watched.Type
 

@@ -1,4 +1,5 @@
 /** Memory, buffers and heartbeats of this node while something else goes on. */
+import { constants, PerformanceObserver } from "node:perf_hooks"
 import { Clock, Context, Effect, Option } from "effect"
 import { ClusterService } from "../../src/services/ClusterService.ts"
 import { FailureDetector } from "../../src/services/FailureDetector.ts"
@@ -12,6 +13,25 @@ type Seen = { -readonly [Key in keyof Watched]: Watched[Key] }
 
 let seen: Seen | undefined
 let timer: NodeJS.Timeout | undefined
+let cpuBefore = process.cpuUsage()
+let startedMs = 0
+
+const kindOf = (detail: unknown): number =>
+  typeof detail === "object" && detail !== null && "kind" in detail && typeof detail.kind === "number" ? detail.kind : 0
+
+const collector = new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const { duration } = entry
+    const detail = "detail" in entry ? entry.detail : undefined
+    const isMinor = kindOf(detail) === constants.NODE_PERFORMANCE_GC_MINOR
+    const name = isMinor ? "minor" : "major"
+    if (seen === undefined) continue
+    const { count, longestMs, totalMs } = seen[name]
+    seen[name] = { count: count + 1, totalMs: totalMs + duration, longestMs: Math.max(longestMs, duration) }
+  }
+})
+
+const none = { count: 0, totalMs: 0, longestMs: 0 }
 
 const collect = (): void => {
   // There with `--expose-gc`.
@@ -28,9 +48,17 @@ export const start = Effect.fnUntraced(function* (node: Node) {
     buffered: 0,
     heartbeatGapMs: 0,
     suspicion: 0,
-    stallMs: 0
+    stallMs: 0,
+    cpuMs: 0,
+    wallMs: 0,
+    minor: none,
+    major: none
   }
   seen = watched
+  cpuBefore = process.cpuUsage()
+  startedMs = performance.now()
+  // What the collection above leaves is told late.
+  setTimeout(() => collector.observe({ entryTypes: ["gc"] }), 0)
   const cluster = Context.get(node, ClusterService)
   const detector = Context.get(node, FailureDetector)
   const data = Context.get(node, PartitionData)
@@ -63,7 +91,11 @@ export const start = Effect.fnUntraced(function* (node: Node) {
 
 export const stop = Effect.sync((): Watched | null => {
   clearInterval(timer)
+  collector.disconnect()
   if (seen === undefined) return null
+  const { system, user } = process.cpuUsage(cpuBefore)
+  seen.cpuMs = (system + user) / 1000
+  seen.wallMs = performance.now() - startedMs
   collect()
   seen.rssAfter = process.memoryUsage.rss()
   return seen

@@ -9,12 +9,14 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Socket from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import { formatAddress, parseAddress } from "../domain/model/Address.ts"
+import type { ByteFields } from "../domain/codec/ClusterMessageCodec.ts"
 import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
 import type { ClusterMessage } from "../domain/wire/ClusterMessage.ts"
 import { type ConnectionId, type Priority, TooManyDials, Transport } from "../services/Transport.ts"
 import { TransportLimits } from "../services/TransportLimits.ts"
 import * as Connection from "./tcp/Connection.ts"
 import { codeOf, detailOf, isRefused } from "./tcp/Ending.ts"
+import { noPieces } from "./tcp/FrameMemory.ts"
 import * as Outbox from "./tcp/Outbox.ts"
 import * as Counters from "./transport/Counters.ts"
 import * as Inbox from "./transport/Inbox.ts"
@@ -44,7 +46,7 @@ const serve = Effect.fnUntraced(function* (
   socket: Connection.OpenSocket
 ) {
   const { counters, inbox } = state
-  const connection = Connection.make((state.lastConnection += 1), "dialled" in opening, state.limits)
+  const connection = Connection.make((state.lastConnection += 1), "dialled" in opening, state)
   state.connections.set(connection.id, connection)
   counters.connections += 1
   if ("accepted" in opening) {
@@ -122,14 +124,14 @@ const dial = (state: State, address: string): Effect.Effect<void, TooManyDials> 
     return Effect.asVoid(FiberSet.run(state.dialling, connect(state, address)))
   })
 
-const send = (state: State, id: ConnectionId, message: ClusterMessage, priority: Priority) =>
+const send = (state: State, id: ConnectionId, message: ClusterMessage, priority: Priority, byteFields: ByteFields) =>
   Effect.suspend(() => {
     const connection = state.connections.get(id)
     if (connection === undefined || connection.closing.isOpen()) {
       state.counters.dropped += 1
       return Effect.void
     }
-    const outcome = Outbox.add(connection.outbox, message, priority)
+    const outcome = Outbox.add(connection.outbox, message, priority, byteFields)
     if (outcome === "added") return Effect.void
     if (outcome !== "full") return Effect.fail(outcome)
     const { bytes, frames } = connection.outbox
@@ -178,6 +180,7 @@ const make = Effect.fnUntraced(function* ({ host, port, ...changed }: TransportT
     inbox: Inbox.make(limits),
     counters: Counters.make(),
     connections: new Map(),
+    free: noPieces(),
     dialling: yield* FiberSet.make<void, never>(),
     lastConnection: 0,
     dials: 0,
@@ -190,7 +193,8 @@ const make = Effect.fnUntraced(function* ({ host, port, ...changed }: TransportT
     receive: state.inbox.receive,
     counters: Effect.sync(() => ({ ...state.counters })),
     dial: (address) => dial(state, address),
-    send: (connection, message, priority = "normal") => send(state, connection, message, priority),
+    send: (connection, message, priority = "normal", byteFields = "array") =>
+      send(state, connection, message, priority, byteFields),
     awaitRoom: (connection) => withConnection(state, connection, Connection.awaitRoom),
     identify: (connection) => identify(state, connection),
     close: (connection) => withConnection(state, connection, Connection.close)

@@ -18,6 +18,7 @@
  * waits for `awaitRoom` before each message.
  */
 import { Context, type Array as Arr, type Effect, Schema } from "effect"
+import type { ByteFields } from "../domain/codec/ClusterMessageCodec.ts"
 import type { FrameTooLarge } from "../domain/codec/Frame.ts"
 import type { MalformedMessage } from "../domain/codec/MalformedMessage.ts"
 import type { ClusterMessage } from "../domain/wire/ClusterMessage.ts"
@@ -111,12 +112,14 @@ export class Transport extends Context.Service<
     readonly dial: (address: string) => Effect.Effect<void, TooManyDials>
     /**
      * Queues a message (default `normal`). Fails if it is larger than a frame may be; on a connection that
-     * has ended it is counted as dropped. A message that its schema forbids is a defect.
+     * has ended it is counted as dropped. A message that its schema forbids is a defect. `byteFields` (default `array`)
+     * is `bin` only towards a peer that takes it, as every node does that keeps data.
      */
     readonly send: (
       connection: ConnectionId,
       message: ClusterMessage,
-      priority?: Priority
+      priority?: Priority,
+      byteFields?: ByteFields
     ) => Effect.Effect<void, FrameTooLarge>
     /**
      * Waits for room: once more than half of the connection's outbox is taken, until no more than a

@@ -10,6 +10,21 @@ import { decodedBlock, fewestKernelOctets, octetKernel, octetsAt, wireAt } from 
 import { readByLoop } from "./OctetReadLoop.ts"
 import { cursor, openArray, readInteger, refused } from "./ReadPrimitives.ts"
 
+/** As `readBytes`; `bin` is a view of the message. */
+export const readBytesView = (
+  bytes: Uint8Array,
+  words: DataView,
+  at: number,
+  end: number,
+  nesting: number
+): Uint8Array | typeof refused => {
+  const first = bytes[at] ?? 0
+  if (first < 0xc4 || first > 0xc6) return readBytes(bytes, words, at, end, nesting)
+  const length = binaryLength(bytes, at, end, 1 << (first - 0xc4))
+  // Not a Buffer, as which the message is seen here.
+  return length < 0 ? refused : new Uint8Array(words.buffer, cursor.position - length, length)
+}
+
 /** The bytes at `at`, or `refused`; `nesting` containers are open around them. */
 export const readBytes = (
   bytes: Uint8Array,
@@ -25,13 +40,19 @@ export const readBytes = (
 }
 
 const readBinary = (bytes: Uint8Array, at: number, end: number, width: number): Uint8Array | typeof refused => {
+  const length = binaryLength(bytes, at, end, width)
+  // A plain copy: a Buffer's own `slice` would share the message's memory.
+  return length < 0 ? refused : new Uint8Array(bytes.subarray(cursor.position - length, cursor.position))
+}
+
+/** Length of the binary data whose header is at `at`, −1 when it is cut off; the cursor moves behind the data. */
+const binaryLength = (bytes: Uint8Array, at: number, end: number, width: number): number => {
   const start = at + 1 + width
   let length = 0
   for (let i = at + 1; i < start; i++) length = length * 256 + (bytes[i] ?? 0)
-  if (length > end - start) return refused
+  if (length > end - start) return -1
   cursor.position = start + length
-  // A plain copy: a Buffer's own `slice` would share the message's memory.
-  return new Uint8Array(bytes.subarray(start, start + length))
+  return length
 }
 
 /** Fills `octets` from the cursor on. */

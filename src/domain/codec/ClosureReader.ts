@@ -6,7 +6,7 @@
  * pairs are left, in any order. Nothing is read twice, so hostile input costs no more than good input.
  */
 import { Option } from "effect"
-import { readBytes } from "./BytesReader.ts"
+import { readBytes, readBytesView } from "./BytesReader.ts"
 import { byteStringOf, encodedText, runTest, type RunTest } from "./ConstantRun.ts"
 import { maximumNesting } from "./Limits.ts"
 import {
@@ -63,7 +63,7 @@ const unchecked = (shape: WireShape, known: Known): Reader => {
     case "float":
       return readFloat
     case "bytes":
-      return readBytes
+      return shape.view ? readBytesView : readBytes
     case "literals":
       return literalsReader(shape)
     case "array":

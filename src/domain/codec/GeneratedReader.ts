@@ -8,7 +8,7 @@
  * every fragment leaves `at` behind what it has read or returns `refused`.
  */
 import { Option } from "effect"
-import { readBytes } from "./BytesReader.ts"
+import { readBytes, readBytesView } from "./BytesReader.ts"
 import type { Reader } from "./ClosureReader.ts"
 import { generate } from "./CodeGeneration.ts"
 import { byteStringOf, encodedText } from "./ConstantRun.ts"
@@ -51,6 +51,7 @@ const primitives = {
   openArray,
   openMap,
   readBytes,
+  readBytesView,
   readFloat,
   readInteger,
   readName,
@@ -136,7 +137,7 @@ class ReaderSource {
       case "float":
         return this.call("readFloat", target)
       case "bytes":
-        return this.call("readBytes", target, nesting)
+        return this.call(shape.view ? "readBytesView" : "readBytes", target, nesting)
       case "literals":
         return this.literals(shape.values, target)
     }

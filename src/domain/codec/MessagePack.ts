@@ -22,7 +22,7 @@ import { writeInto, writeNew } from "./Output.ts"
 import { cursor, refused } from "./ReadPrimitives.ts"
 import { readStrictly } from "./StrictReader.ts"
 import { findUnencodable } from "./Unencodable.ts"
-import { type WireShape, wireShape } from "./WireShape.ts"
+import { type ByteForm, type WireShape, wireShape } from "./WireShape.ts"
 
 /** Encodes and decodes values of one schema. */
 export interface MessagePackCodec<A> {
@@ -46,6 +46,10 @@ export type BackEnd = "generated" | "closures"
 export interface CodecOptions {
   /** Default: `generated` where the runtime allows it, else `closures`. */
   readonly backEnd?: BackEnd | undefined
+  /** How byte fields are written; both forms are read. Default: as their schema says. */
+  readonly byteForm?: ByteForm | undefined
+  /** Byte fields that come as `bin` are views of the bytes that are decoded, which must not change. Default: copies. */
+  readonly byteViews?: boolean | undefined
 }
 
 /** The codec of a schema. Compiles at the first call of one of its functions. */
@@ -64,7 +68,7 @@ type Compiled<A> = MessagePackCodec<A>
 const inputViews = makeViewCache()
 
 const compile = <A, I>(schema: Schema.Codec<A, I>, options: CodecOptions): Compiled<A> => {
-  const shape = wireShape(schema.ast)
+  const shape = wireShape(schema.ast, options.byteForm, options.byteViews)
   const generates = (options.backEnd ?? (canGenerateCode() ? "generated" : "closures")) === "generated"
   const read = generates ? generatedReader(shape) : closureReader(shape)
   const write = generates ? generatedWriter(shape) : closureWriter(shape)

@@ -38,6 +38,8 @@ export interface BytesShape extends Checked {
   readonly kind: "bytes"
   /** Written as `bin`, for Squadron's own payloads; else as the reference wants it, an array of integers. */
   readonly binary: boolean
+  /** Read from `bin` as a view of the message; else always as a copy. */
+  readonly view: boolean
 }
 /** One of these spellings. */
 export interface LiteralsShape extends Checked {
@@ -97,11 +99,22 @@ const unsupported = (ast: SchemaAST.AST, why: string): never => {
   throw new UnsupportedSchema(`No MessagePack codec can be derived from a schema of kind ${ast._tag}: ${why}`)
 }
 
+/** How byte fields are written: as their schema says, or all of them as `bin`. */
+export type ByteForm = "asDeclared" | "bin"
+
 /** The shape of a schema's AST. Equal nodes share one shape, so that they share readers and writers. */
-export const wireShape = (ast: SchemaAST.AST): WireShape => new Derivation().shape(ast)
+export const wireShape = (ast: SchemaAST.AST, byteForm: ByteForm = "asDeclared", byteViews = false): WireShape =>
+  new Derivation(byteForm, byteViews).shape(ast)
 
 class Derivation {
   private readonly known = new Map<SchemaAST.AST, WireShape>()
+  private readonly byteForm: ByteForm
+  private readonly byteViews: boolean
+
+  constructor(byteForm: ByteForm, byteViews: boolean) {
+    this.byteForm = byteForm
+    this.byteViews = byteViews
+  }
 
   shape(ast: SchemaAST.AST): WireShape {
     const known = this.known.get(ast)
@@ -113,7 +126,7 @@ class Derivation {
 
   private derive(ast: SchemaAST.AST): WireShape {
     const bytes = bytesForm(ast)
-    if (bytes !== undefined) return bytesShape(ast, bytes === "bin")
+    if (bytes !== undefined) return bytesShape(ast, bytes === "bin" || this.byteForm === "bin", this.byteViews)
     if (ast.encoding !== undefined) return unsupported(ast, "it is a transformation that has no wire form")
     switch (ast._tag) {
       case "String":
@@ -208,12 +221,12 @@ const spelling = (ast: SchemaAST.Literal): string =>
 /** Annotated before or after checks were added: Effect looks the two up in different places. */
 const bytesForm = (ast: SchemaAST.AST): unknown => SchemaAST.resolveAt<string>("wire")(ast) ?? ast.annotations?.["wire"]
 
-const bytesShape = (ast: SchemaAST.AST, binary: boolean): WireShape => {
+const bytesShape = (ast: SchemaAST.AST, binary: boolean, view: boolean): WireShape => {
   const octets = ast.encoding?.[0]?.to
   const plain =
     octets !== undefined && SchemaAST.isArrays(octets) && octets.encoding === undefined && octets.checks === undefined
   return plain
-    ? { kind: "bytes", binary, checks: checksOf(ast) }
+    ? { kind: "bytes", binary, view, checks: checksOf(ast) }
     : unsupported(ast, "`wire` wants an array of integers")
 }
 

@@ -24,6 +24,9 @@ const many = MessagePack.codec(Schema.Array(MapRecord))
 /** The bytes of one record. Throws `UnencodableValue` as a defect when its schema forbids it. */
 export const encodeRecord = one.encode
 
+/** Writes a record's bytes into `buffer` from `offset`; the offset behind them, or −1 when they do not fit. */
+export const encodeRecordInto = one.encodeInto
+
 /** The record that fills the bytes. */
 export const decodeRecord = one.decode
 

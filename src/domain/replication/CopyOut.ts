@@ -3,7 +3,8 @@
  *
  * Every change of the partition enters the stream from before the first chunk is read, so that each record is in what
  * is read, or behind it. Parts are numbered and go over one connection; the destination confirms each when it is
- * merged, so that what is under way is bounded. When all has been sent the source says `MIGRATE_READY`. That is its
+ * merged, so that what is under way is bounded. Chunks flow evenly, at the rate of the settings; what clients change is
+ * not held back. When all has been sent the source says `MIGRATE_READY`. That is its
  * point of no return: from then on the destination must hold every write before it is acknowledged, and only the
  * master ends the migration.
  */
@@ -16,6 +17,7 @@ import type { Awaited, CopyOut, PartitionData } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
+import { Pace } from "./Pace.ts"
 import { linkTo, memberIncarnation } from "./Sight.ts"
 
 export type StartOutcome = "started" | "oldTable" | "notOwner" | "running" | "unreachable" | "unresolved" | "noVersion"
@@ -58,6 +60,7 @@ export const start = (step: DataStep, message: ClusterMessageOf<"MIGRATE_START">
     bytes: 0
   }
   partition.copyOut = copy
+  step.state.copies.add(partition)
   progress(step, partition, copy, "started")
   pump(step, partition)
   return "started"
@@ -80,17 +83,18 @@ export const changed = (step: DataStep, partition: PartitionData, content: Conte
   if (copy?.phase !== "copy") return
   copy.deltas.push(content)
   copy.deltaBytes += bytesOf(content)
-  pump(step, partition)
+  // Those that come soon after share a part.
+  step.wake(gatheringMs)
 }
 
 // ---- sending --------------------------------------------------------------------------------------
 
-const refill = (step: DataStep): void => {
-  const { copyBudget: budget, settings } = step.state
-  const earned = ((step.nowMs - budget.atMs) / 1000) * settings.copyBytesPerSecond
-  // At most what flows in a quarter of a second comes at once.
-  budget.bytes = Math.min(budget.bytes + earned, settings.copyBytesPerSecond / 4)
-  budget.atMs = step.nowMs
+/** Changes wait so long for others to go with. */
+const gatheringMs = 2
+
+/** All copies in turn: who has sent a chunk stands behind the others. */
+export const pumpAll = (step: DataStep): void => {
+  for (const partition of Array.from(step.state.copies)) pump(step, partition)
 }
 
 /** Sends as much as may be under way, reads ahead by one chunk, and ends the stream when all is sent. */
@@ -98,14 +102,12 @@ export const pump = (step: DataStep, partition: PartitionData): void => {
   const copy = partition.copyOut
   if (copy?.phase !== "copy") return
   const { chunkBytes, copyWindowBytes, maxCopyBytes } = step.state.settings
-  refill(step)
-  while (
-    copy.inFlightBytes < copyWindowBytes &&
-    step.state.copyBytes < maxCopyBytes &&
-    step.state.copyBudget.bytes > 0 &&
-    (copy.chunks.length > 0 || copy.deltas.length > 0 || (copy.isRead && copy.sent === 0))
-  ) {
-    sendPart(step, partition, copy, takePart(copy, chunkBytes))
+  while (copy.inFlightBytes < copyWindowBytes && step.state.copyBytes < maxCopyBytes) {
+    const withChunk = copy.chunks.length > 0 && Pace.mayFlow(step)
+    // An empty partition is one part of nothing.
+    if (!withChunk && copy.deltas.length === 0 && !(copy.isRead && copy.sent === 0)) break
+    sendPart(step, partition, copy, takePart(copy, withChunk, chunkBytes))
+    if (withChunk && step.state.copies.delete(partition)) step.state.copies.add(partition)
   }
   if (!copy.isRead && !copy.isReading && copy.chunks.length === 0) {
     copy.isReading = true
@@ -115,11 +117,11 @@ export const pump = (step: DataStep, partition: PartitionData): void => {
   if (copy.isRead && copy.chunks.length === 0 && copy.deltas.length === 0 && copy.sent > 0) end(step, partition, copy)
 }
 
-// The chunk that was read, and of the changes as many as fit beside it.
-const takePart = (copy: CopyOut, chunkBytes: number): Content => {
-  const chunks = copy.chunks.splice(0, 1)
+// The chunk that was read, and as many of the changes as make another.
+const takePart = (copy: CopyOut, withChunk: boolean, chunkBytes: number): Content => {
+  const chunks = withChunk ? copy.chunks.splice(0, 1) : []
   const deltas: Array<Content["deltas"][number]> = []
-  let bytes = bytesOf({ chunks, deltas })
+  let bytes = 0
   while (copy.deltas.length > 0 && bytes < chunkBytes) {
     const next = copy.deltas.shift() ?? noContent
     const size = bytesOf(next)
@@ -138,9 +140,10 @@ const sendPart = (step: DataStep, partition: PartitionData, copy: CopyOut, conte
   copy.inFlightBytes += bytes
   copy.bytes += bytes
   step.state.copyBytes += bytes
-  step.state.copyBudget.bytes -= bytes
+  for (const { data } of content.chunks) Pace.spend(step, data.length)
   step.run({
     _tag: "Send",
+    to: copy.destination,
     connection: copy.connection,
     message: {
       type: "MIGRATE_DATA",
@@ -159,6 +162,7 @@ const end = (step: DataStep, partition: PartitionData, copy: CopyOut): void => {
   copy.askedAtMs = step.nowMs
   step.run({
     _tag: "Send",
+    to: copy.destination,
     connection: copy.connection,
     message: {
       type: "MIGRATE_READY",
@@ -210,6 +214,7 @@ const release = (step: DataStep, copy: CopyOut, bytes: number): void => {
 /** Ends a copy on this side, whatever came of it. */
 const close = (step: DataStep, partition: PartitionData, copy: CopyOut): void => {
   partition.copyOut = undefined
+  step.state.copies.delete(partition)
   release(step, copy, copy.inFlightBytes)
   if (!copy.isRead) step.store(partition.id, { _tag: "CloseRead", reader: copy.reader }, { _tag: "Nothing" })
 }

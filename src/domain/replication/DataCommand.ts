@@ -95,7 +95,12 @@ export type DataCommand =
       readonly partitionId: number
       readonly message: DataMessage
     }
-  | { readonly _tag: "Send"; readonly connection: ConnectionId; readonly message: ClusterMessage }
+  | {
+      readonly _tag: "Send"
+      readonly to: NodeId
+      readonly connection: ConnectionId
+      readonly message: ClusterMessage
+    }
   /** To the kernel of this very node, which acts as master: as if it had come from itself. */
   | {
       readonly _tag: "ToMaster"
@@ -110,6 +115,8 @@ export type DataCommand =
     }
   | { readonly _tag: "Answer"; readonly id: number; readonly outcome: Outcome }
   | { readonly _tag: "Changed"; readonly change: DataChange }
+  /** `Woken` is to follow after so many milliseconds, at least 1. */
+  | { readonly _tag: "Wake"; readonly afterMs: number }
   | { readonly _tag: "Note"; readonly level: "debug" | "info" | "warn"; readonly text: string }
 
 /** What a store holds of a partition when it is opened. */
@@ -140,3 +147,5 @@ export type DataEvent =
       readonly timeoutMs: number
     }
   | { readonly _tag: "Tick" }
+  /** The time has come for which a `Wake` asked. */
+  | { readonly _tag: "Woken" }

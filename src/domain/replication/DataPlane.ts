@@ -62,6 +62,10 @@ const take = (step: DataStep, event: DataEvent): void => {
       break
     case "Tick":
       tick(step)
+      break
+    case "Woken":
+      step.woken()
+      CopyOut.pumpAll(step)
   }
 }
 

@@ -6,7 +6,7 @@ export interface DataSettings {
   readonly maxPendingWrites: number
   /** Bytes of the writes of a node that wait for replicas; as before. Default 32 MiB. */
   readonly maxPendingBytes: number
-  /** Bytes of records in one part of a copy. Default 256 KiB. */
+  /** Bytes of records in one part of a copy, as much as a node reads, sends or merges at once. Default 64 KiB. */
   readonly chunkBytes: number
   /** Bytes of a copy sent and not yet merged. Default 1 MiB. */
   readonly copyWindowBytes: number
@@ -14,7 +14,10 @@ export interface DataSettings {
   readonly maxCopyBytes: number
   /** Bytes of changes that wait to be sent behind a copy; beyond, writes to the partition are refused as overloaded. Default 4 MiB. */
   readonly maxDeltaBytes: number
-  /** Bytes per second that a node sends in copies: more would take the time of its clients. Default 8 MiB. */
+  /**
+   * Bytes per second that a node sends in copies: more would take the time of its clients. They flow evenly, and slower
+   * when the node is busy; what clients change meanwhile comes on top. Default 8 MiB.
+   */
   readonly copyBytesPerSecond: number
   /** Requests that the store has not answered; further ones of clients are refused as overloaded. Default 32,768. */
   readonly maxStoreRequests: number
@@ -44,7 +47,7 @@ export const defaultDataSettings: DataSettings = {
   maxRequests: 16_384,
   maxPendingWrites: 4096,
   maxPendingBytes: 32 * 2 ** 20,
-  chunkBytes: 256 * 1024,
+  chunkBytes: 64 * 1024,
   copyWindowBytes: 2 ** 20,
   maxCopyBytes: 8 * 2 ** 20,
   maxDeltaBytes: 4 * 2 ** 20,

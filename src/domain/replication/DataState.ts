@@ -281,8 +281,12 @@ export interface DataState {
   readonly scans: Map<number, OpenScan>
   pendingBytes: number
   copyBytes: number
-  /** Bytes that may be sent in copies now. */
+  /** Partitions that are being copied from here; the one whose turn it is stands first. */
+  readonly copies: Set<PartitionData>
+  /** Bytes that may be sent in copies now; below 0 what was sent too early. */
   copyBudget: { bytes: number; atMs: number }
+  /** When the node is to be woken next, the earliest if there are several times. */
+  wakeAtMs: number | undefined
   /** Numbers of store requests, writes, batches and readers. */
   lastId: number
   isOpened: boolean
@@ -307,7 +311,9 @@ export const initialData = (settings: DataSettings, sight: Sight, nowMs: number)
   scans: new Map(),
   pendingBytes: 0,
   copyBytes: 0,
-  copyBudget: { bytes: settings.copyBytesPerSecond, atMs: nowMs },
+  copies: new Set(),
+  copyBudget: { bytes: 0, atMs: nowMs },
+  wakeAtMs: undefined,
   lastId: 0,
   isOpened: false,
   digests: new Map(),

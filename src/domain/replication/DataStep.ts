@@ -47,6 +47,17 @@ export class DataStep {
   changed(change: DataChange): void {
     this.commands.push({ _tag: "Changed", change })
   }
+  /** Asks to be woken after so many milliseconds, unless that is to happen before. */
+  wake(afterMs: number): void {
+    const ms = Math.max(1, Math.ceil(afterMs))
+    if (this.state.wakeAtMs !== undefined && this.state.wakeAtMs <= this.nowMs + ms) return
+    this.state.wakeAtMs = this.nowMs + ms
+    this.commands.push({ _tag: "Wake", afterMs: ms })
+  }
+  /** A time for which it asked has come, perhaps a later one than the earliest. */
+  woken(): void {
+    if (this.nowMs >= (this.state.wakeAtMs ?? 0) - 1) this.state.wakeAtMs = undefined
+  }
   answer(id: number, outcome: Outcome): void {
     this.commands.push({ _tag: "Answer", id, outcome })
   }
@@ -86,7 +97,7 @@ export class DataStep {
   send(nodeId: NodeId, message: ClusterMessage): boolean {
     const connection = linkTo(this.sight, nodeId)
     if (connection === undefined) return false
-    this.commands.push({ _tag: "Send", connection, message })
+    this.commands.push({ _tag: "Send", to: nodeId, connection, message })
     return true
   }
 

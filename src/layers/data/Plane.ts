@@ -3,10 +3,11 @@
  * ask for. The fiber never waits for anything but events: the store works in lanes, messages wait for room in senders,
  * and what goes to the kernel goes there by itself. So a batch of events is handled without an effect for each.
  */
-import { Clock, Effect, Latch, Result, Schedule } from "effect"
+import { Clock, Effect, FiberSet, Latch, Result, Schedule } from "effect"
+import type { ByteFields } from "../../domain/codec/ClusterMessageCodec.ts"
+import { memberOf } from "../../domain/protocol/ClusterView.ts"
 import * as Inbound from "../../domain/protocol/Inbound.ts"
 import * as Migrating from "../../domain/protocol/Migrating.ts"
-import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { transition } from "../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../domain/replication/DataCommand.ts"
 import { bytesOf, type DataMessage, decodeBundle, type Work } from "../../domain/replication/DataMessage.ts"
@@ -190,9 +191,19 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     )
     yield* Effect.sync(() => feed({ _tag: "Tick" })).pipe(Effect.repeat(Schedule.fixed(tickMs)), Effect.forkScoped)
 
+    // The data plane asks for one at a time, and for an earlier one now and then.
+    const later = yield* FiberSet.runtime(yield* FiberSet.make<void>())()
+    const feedWoken = Effect.sync(() => feed({ _tag: "Woken" }))
+
     // ---- commands -------------------------------------------------------------------------------------
 
-    const tell = (connection: ConnectionId, partitionId: number, message: DataMessage): void => {
+    /** Whoever keeps data takes byte fields as they are; others may be of the reference. */
+    const byteFieldsFor = (nodeId: NodeId): ByteFields => {
+      const { view } = current.sight
+      return view !== undefined && memberOf(view, nodeId)?.carriesData === true ? "bin" : "array"
+    }
+
+    const tell = ({ connection, message, partitionId, to }: Extract<DataCommand, { readonly _tag: "Tell" }>): void => {
       let told = message
       if (senders.isFull(connection)) {
         if (isRepeated(message)) return
@@ -201,7 +212,8 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
           told = { ...message, body: { ...body, reply: { type: "refused", reason: "overloaded" } } }
         }
       }
-      senders.send(connection, { _tag: "Tell", partitionId, message: told, bytes: bytesOfMessage(told) })
+      const bytes = bytesOfMessage(told)
+      senders.send(connection, { _tag: "Tell", partitionId, message: told, bytes, byteFields: byteFieldsFor(to) })
     }
 
     const execute = (command: DataCommand): void => {
@@ -209,12 +221,13 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
         case "Store":
           return lanes.add(command.partitionId, command.token, command.request)
         case "Tell":
-          return tell(command.connection, command.partitionId, command.message)
+          return tell(command)
         case "Send":
           return senders.send(command.connection, {
             _tag: "Plain",
             message: command.message,
-            bytes: sizeOf(command.message)
+            bytes: sizeOf(command.message),
+            byteFields: byteFieldsFor(command.to)
           })
         case "ToMaster":
           return say(kernel.commit(transition((step) => Inbound.onMigration(step, self, command.message))))
@@ -232,6 +245,8 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
                 ? Effect.logInfo(command.text)
                 : Effect.logDebug(command.text)
           )
+        case "Wake":
+          return void later(Effect.andThen(Effect.sleep(command.afterMs), feedWoken))
         case "Changed":
           return say(kernel.publish(changeOf(self, command.change)))
       }

@@ -3,6 +3,7 @@
  * peer bounds what is kept for it, and which heartbeats overtake.
  */
 import { Effect, FiberSet, MutableList, Option } from "effect"
+import type { ByteFields } from "../../domain/codec/ClusterMessageCodec.ts"
 import type { NodeId } from "../../domain/model/Scalars.ts"
 import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { type DataMessage, encodeBundle, isSameEnvelope } from "../../domain/replication/DataMessage.ts"
@@ -21,9 +22,10 @@ const maxShared = 128
 const maxSharedBytes = 32 * 1024
 
 /** A message of the data plane, or one of the reference's. Bytes are about what it takes. */
-type Parcel =
-  | { readonly _tag: "Tell"; readonly partitionId: number; readonly message: DataMessage; readonly bytes: number }
-  | { readonly _tag: "Plain"; readonly message: ClusterMessage; readonly bytes: number }
+type Parcel = { readonly bytes: number; readonly byteFields: ByteFields } & (
+  | { readonly _tag: "Tell"; readonly partitionId: number; readonly message: DataMessage }
+  | { readonly _tag: "Plain"; readonly message: ClusterMessage }
+)
 
 interface Sender {
   readonly connection: ConnectionId
@@ -43,16 +45,20 @@ export interface Senders {
 }
 
 /** What leaves in one frame next. */
-const nextFrame = (self: NodeId, parcels: MutableList.MutableList<Parcel>): [ClusterMessage, number] | undefined => {
+const nextFrame = (
+  self: NodeId,
+  parcels: MutableList.MutableList<Parcel>
+): [ClusterMessage, number, ByteFields] | undefined => {
   const first = MutableList.take(parcels)
   if (first === MutableList.Empty) return undefined
-  if (first._tag === "Plain") return [first.message, first.bytes]
+  if (first._tag === "Plain") return [first.message, first.bytes, first.byteFields]
   const shared = [first.message.body]
   let { bytes } = first
   while (shared.length < maxShared && bytes < maxSharedBytes) {
     const next = MutableList.take(parcels)
     if (next === MutableList.Empty) break
-    if (next._tag === "Plain" || !isSameEnvelope(first.message, next.message)) {
+    const isOther = next._tag === "Plain" || next.byteFields !== first.byteFields
+    if (isOther || !isSameEnvelope(first.message, next.message)) {
       MutableList.prepend(parcels, next)
       break
     }
@@ -66,7 +72,7 @@ const nextFrame = (self: NodeId, parcels: MutableList.MutableList<Parcel>): [Clu
     clientId: Option.none(),
     payload: encodeBundle(first.message, shared)
   }
-  return [message, bytes]
+  return [message, bytes, first.byteFields]
 }
 
 export const make = Effect.fnUntraced(function* (self: NodeId, transport: Transport["Service"]) {
@@ -82,11 +88,11 @@ export const make = Effect.fnUntraced(function* (self: NodeId, transport: Transp
       for (let left = burstBytes; left > 0;) {
         const frame = nextFrame(self, parcels)
         if (frame === undefined) break
-        const [message, bytes] = frame
+        const [message, bytes, byteFields] = frame
         left -= bytes
         sender.bytes -= bytes
         yield* transport
-          .send(connection, message, "normal")
+          .send(connection, message, "normal", byteFields)
           .pipe(
             Effect.catchTag("FrameTooLarge", (error) => Effect.logError(`${message.type} not sent: ${error.message}`))
           )

@@ -8,6 +8,7 @@ import type { ConnectionId } from "../../services/Transport.ts"
 import type { TransportLimits } from "../../services/TransportLimits.ts"
 import type { Counters } from "../transport/Counters.ts"
 import type { Inbox } from "../transport/Inbox.ts"
+import type { FreePieces } from "./FrameMemory.ts"
 import { type Ending, endingOf } from "./Ending.ts"
 import * as Outbox from "./Outbox.ts"
 import { type Pull, readMessages } from "./Reader.ts"
@@ -17,6 +18,7 @@ export interface Shared {
   readonly limits: TransportLimits
   readonly inbox: Inbox
   readonly counters: Counters
+  readonly free: FreePieces
 }
 
 export interface Connection {
@@ -34,9 +36,9 @@ export interface Connection {
   halfFrameSinceMs: number | undefined
 }
 
-export const make = (id: ConnectionId, identified: boolean, limits: TransportLimits): Connection => ({
+export const make = (id: ConnectionId, identified: boolean, { free, limits }: Shared): Connection => ({
   id,
-  outbox: Outbox.make(limits),
+  outbox: Outbox.make(limits, free),
   identified: Latch.makeUnsafe(identified),
   closing: Latch.makeUnsafe(false),
   aborted: Deferred.makeUnsafe(),

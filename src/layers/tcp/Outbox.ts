@@ -1,24 +1,32 @@
 /**
  * What waits to be written on one connection, already encoded: frames one behind the other in slabs,
  * so that many small messages leave in one write, without an allocation or a copy for each. A slab's
- * bytes are written once and never changed after, because the socket may hold on to them.
+ * bytes are written once and never changed after, because the socket may hold on to them. Large frames leave from
+ * pieces of memory that are used again: see `FrameMemory.ts`.
  *
  * Two lanes: urgent frames leave before all normal ones that wait. Bytes that were handed to the
  * socket cannot be overtaken, hence the bound of one write.
  */
 import { Buffer } from "node:buffer"
 import { Latch, MutableList } from "effect"
-import { encodeClusterMessage, encodeClusterMessageInto } from "../../domain/codec/ClusterMessageCodec.ts"
+import {
+  type ByteFields,
+  encodeClusterMessage,
+  encodeClusterMessageInto
+} from "../../domain/codec/ClusterMessageCodec.ts"
 import * as Frame from "../../domain/codec/Frame.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { Priority } from "../../services/Transport.ts"
 import type { TransportLimits } from "../../services/TransportLimits.ts"
+import * as FrameMemory from "./FrameMemory.ts"
 
 /** Whole frames. */
 interface Segment {
   readonly chunks: ReadonlyArray<Uint8Array>
   readonly bytes: number
   readonly frames: number
+  /** Memory that is to be used again. */
+  readonly piece?: Uint8Array
 }
 
 /** Frames in the order in which they leave: the segments, then the slab from `start` to `end`. */
@@ -37,6 +45,8 @@ export interface Outbox {
   readonly filled: Latch.Latch
   /** Closes above half of the bounds, opens again at a quarter. */
   readonly room: Latch.Latch
+  readonly free: FrameMemory.FreePieces
+  readonly handedOver: FrameMemory.HandedOver
   /** Frames and bytes that wait, and those of the write in progress. */
   frames: number
   bytes: number
@@ -45,6 +55,7 @@ export interface Outbox {
 /** What leaves in one write. */
 export interface Batch {
   readonly chunks: Array<Uint8Array>
+  readonly pieces: Array<Uint8Array>
   readonly bytes: number
   readonly frames: number
 }
@@ -52,7 +63,7 @@ export interface Batch {
 /** A lane's first slab; each following is twice as large, up to the last, so that idle connections cost little. */
 const firstSlabBytes = 1024
 const largestSlabBytes = 64 * 1024
-/** Payloads up to this size are copied into slabs, larger ones leave from buffers of their own. */
+/** Payloads up to this size are copied into slabs. */
 const largestCopiedBytes = 8 * 1024
 
 const makeLane = (): Lane => ({
@@ -63,8 +74,11 @@ const makeLane = (): Lane => ({
   frames: 0
 })
 
-export const make = (limits: TransportLimits): Outbox => ({
+/** `free` is shared by the connections of a transport. */
+export const make = (limits: TransportLimits, free: FrameMemory.FreePieces): Outbox => ({
   limits,
+  free,
+  handedOver: FrameMemory.nothingHandedOver(),
   lanes: { urgent: makeLane(), normal: makeLane() },
   filled: Latch.makeUnsafe(false),
   room: Latch.makeUnsafe(true),
@@ -76,15 +90,17 @@ export const make = (limits: TransportLimits): Outbox => ({
 export const add = (
   outbox: Outbox,
   message: ClusterMessage,
-  priority: Priority
+  priority: Priority,
+  byteFields: ByteFields
 ): "added" | "full" | Frame.FrameTooLarge => {
   const { limits } = outbox
   if (outbox.frames >= limits.maxOutboxMessages) return "full"
   const maxBytes = limits.maxOutboxBytes - outbox.bytes
   const lane = outbox.lanes[priority]
-  const added =
-    (isLarge(message) ? undefined : appendToSlab(lane, message, limits, maxBytes)) ??
-    appendEncoded(lane, encodeClusterMessage(message), limits, maxBytes)
+  const appended = isLarge(message)
+    ? appendPiece(lane, message, byteFields, outbox, maxBytes)
+    : appendToSlab(lane, message, byteFields, limits, maxBytes)
+  const added = appended ?? appendEncoded(lane, encodeClusterMessage(message, byteFields), limits, maxBytes)
   if (typeof added !== "number") return added
   outbox.frames += 1
   outbox.bytes += added
@@ -97,15 +113,50 @@ export const add = (
 const isLarge = (message: ClusterMessage): boolean =>
   message.type === "MIGRATE_DATA" || (message.type === "OP_FORWARD" && message.payload.length > largestCopiedBytes)
 
+/** Encodes into a piece of memory. Bytes added; undefined when the message is larger. */
+const appendPiece = (
+  lane: Lane,
+  message: ClusterMessage,
+  byteFields: ByteFields,
+  { free, limits }: Outbox,
+  maxBytes: number
+): number | "full" | Frame.FrameTooLarge | undefined => {
+  const most = FrameMemory.pieceBytes / (byteFields === "bin" ? 1 : 2)
+  if (largeBytes(message) > most) return undefined
+  const piece = FrameMemory.take(free)
+  const end = encodeClusterMessageInto(message, piece, Frame.headerBytes, byteFields)
+  const payloadBytes = end - Frame.headerBytes
+  const refusal = end === -1 ? undefined : refuse(payloadBytes, limits, maxBytes)
+  if (end === -1 || refusal !== undefined) {
+    free.push(piece)
+    return refusal
+  }
+  Frame.writeHeader(payloadBytes, piece, 0)
+  seal(lane)
+  MutableList.append(lane.segments, { chunks: [piece.subarray(0, end)], bytes: end, frames: 1, piece })
+  return end
+}
+
+/** Bytes in the long fields of a large message. */
+const largeBytes = (message: ClusterMessage): number => {
+  if (message.type === "OP_FORWARD") return message.payload.length
+  if (message.type !== "MIGRATE_DATA") return 0
+  let bytes = 0
+  for (const { data } of message.mapStates) bytes += data.length
+  for (const { entry, key } of message.deltaOps) bytes += entry.length + 3 * key.length
+  return bytes
+}
+
 /** Encodes into the slab. Bytes added; undefined when there is no room. */
 const appendToSlab = (
   lane: Lane,
   message: ClusterMessage,
+  byteFields: ByteFields,
   limits: TransportLimits,
   maxBytes: number
 ): number | "full" | Frame.FrameTooLarge | undefined => {
   const start = lane.end + Frame.headerBytes
-  const end = start < lane.slab.length ? encodeClusterMessageInto(message, lane.slab, start) : -1
+  const end = start < lane.slab.length ? encodeClusterMessageInto(message, lane.slab, start, byteFields) : -1
   if (end === -1) return undefined
   const refusal = refuse(end - start, limits, maxBytes)
   if (refusal !== undefined) return refusal
@@ -170,7 +221,7 @@ export const isEmpty = (outbox: Outbox): boolean => outbox.frames === 0
 /** Takes what leaves next: all urgent frames, then normal ones until the batch has `maxWriteBytes`. */
 export const take = (outbox: Outbox): Batch => {
   const { normal, urgent } = outbox.lanes
-  const batch = { chunks: [], bytes: 0, frames: 0 }
+  const batch = { chunks: [], pieces: [], bytes: 0, frames: 0 }
   seal(urgent)
   moveSegments(urgent, batch, Number.POSITIVE_INFINITY)
   seal(normal)
@@ -181,13 +232,14 @@ export const take = (outbox: Outbox): Batch => {
 
 const moveSegments = (
   lane: Lane,
-  batch: { readonly chunks: Array<Uint8Array>; bytes: number; frames: number },
+  batch: { readonly chunks: Array<Uint8Array>; readonly pieces: Array<Uint8Array>; bytes: number; frames: number },
   maxBytes: number
 ): void => {
   while (batch.bytes < maxBytes) {
     const segment = MutableList.take(lane.segments)
     if (segment === MutableList.Empty) return
     batch.chunks.push(...segment.chunks)
+    if (segment.piece !== undefined) batch.pieces.push(segment.piece)
     batch.bytes += segment.bytes
     batch.frames += segment.frames
   }
@@ -197,6 +249,7 @@ const moveSegments = (
 export const written = (outbox: Outbox, batch: Batch): void => {
   outbox.frames -= batch.frames
   outbox.bytes -= batch.bytes
+  FrameMemory.handedOver(outbox.handedOver, outbox.free, batch.bytes, batch.pieces)
   updateRoom(outbox)
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Array as Arr, Clock, Effect, Result } from "effect"
 import type { SocketError } from "effect/socket/Socket"
-import { decodeClusterMessage } from "../../domain/codec/ClusterMessageCodec.ts"
+import { decodeClusterMessageInPlace } from "../../domain/codec/ClusterMessageCodec.ts"
 import * as Frame from "../../domain/codec/Frame.ts"
 import type { TransportEvent } from "../../services/Transport.ts"
 import type { Connection, Shared } from "./Connection.ts"
@@ -66,7 +66,8 @@ const deliver = ({ counters, inbox }: Shared, { id: connection }: Connection, fr
   let malformed: Ending | undefined
   for (const frame of frames) {
     counters.framesIn += 1
-    const decoded = decodeClusterMessage(frame)
+    // What a socket delivers is not used again.
+    const decoded = decodeClusterMessageInPlace(frame)
     if (Result.isFailure(decoded)) {
       counters.malformed += 1
       malformed = { cause: "malformed", detail: decoded.failure.message }

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import {
   decodeClusterMessage,
+  decodeClusterMessageInPlace,
   encodeClusterMessage,
   encodeClusterMessageInto
 } from "../../../src/domain/codec/ClusterMessageCodec.ts"
@@ -44,6 +45,19 @@ describe("every variant", () => {
     "%s has the oracle's shortest bytes",
     (_, message) => assert.strictEqual(hex(encodeClusterMessage(message)), hex(oracleEncode(toJson(message))))
   )
+
+  it("may have its byte fields as they are, and is then read as the same message, as a copy or in place", () => {
+    for (const message of samples) {
+      const bytes = encodeClusterMessage(message, "bin")
+      assert.isAtMost(bytes.length, encodeClusterMessage(message).length + 8)
+      assert.deepStrictEqual(Result.getOrThrow(decodeClusterMessage(bytes)), message)
+      assert.deepStrictEqual(Result.getOrThrow(decodeClusterMessageInPlace(bytes)), message)
+      assert.deepStrictEqual(Result.getOrThrow(decodeClusterMessageInPlace(encodeClusterMessage(message))), message)
+      const buffer = new Uint8Array(bytes.length + 64)
+      assert.strictEqual(encodeClusterMessageInto(message, buffer, 5, "bin"), 5 + bytes.length)
+      assert.deepStrictEqual(buffer.slice(5, 5 + bytes.length), new Uint8Array(bytes))
+    }
+  })
 
   it("is read in any order, any width and with unknown fields", () => {
     const random = xorshift(11)

@@ -1,6 +1,7 @@
 /** Copies: what the source sends, what the destination believes, and who ends a migration. */
 import { describe, expect, it } from "vitest"
 import { Epoch } from "../../../src/domain/data/Epoch.ts"
+import type { StoreResult } from "../../../src/domain/replication/DataCommand.ts"
 import { cancelOf, chunk, end, merged, partOf, Plane, readyOf, startOf, wrote } from "./Plane.ts"
 
 const table = { version: 5, rows: ["a+b"] }
@@ -39,9 +40,10 @@ describe("the source of a copy", () => {
         c <- MIGRATE_DATA 0: chunk of m
         store 0 Read
       stored: Written
-        c <- MIGRATE_DATA 1: k
+        wake in 2 ms
         b <- replicate k
       stored: End
+        c <- MIGRATE_DATA 1: k
         c <- MIGRATE_READY 5-1 of 2
         copy ready
         b <- replicate k
@@ -101,10 +103,52 @@ describe("the source of a copy", () => {
 
   it("waits for the destination when so much is under way", () => {
     const a = new Plane("a", table, { copyWindowBytes: 1 }).receive("a", startOf("5-1", "c")).stored(chunk)
-    a.stored(chunk).text()
+    a.stored(chunk).after(50).text()
     expect(a.partition.copyOut?.inFlight.length).toBe(1)
     a.told("c", { type: "copied", partitionId: 0, migrationId: "5-1", sequence: 0, accepted: true })
     expect(a.text()).toContain("MIGRATE_DATA 1")
+  })
+
+  // Chunks of 1000 bytes, 100 of them a second.
+  const paced = () => new Plane("a", { ...table, rows: ["a+b", "a+b"] }, pace)
+  const pace = { repairIntervalMs: 1e9, chunkBytes: 1000, copyBytesPerSecond: 100_000 }
+  const large: StoreResult = { _tag: "Chunk", chunk: { mapName: "m", mapType: "lww", data: new Uint8Array(1000) } }
+
+  it("sends chunks evenly: each waits until the one before has had its time", () => {
+    const a = paced().receive("a", startOf("5-1", "c")).stored(large).stored(large)
+    expect(a.text()).toMatchInlineSnapshot(`
+      "a -> MIGRATE_START
+        copy started
+        store 0 Read
+      stored: Chunk
+        c <- MIGRATE_DATA 0: chunk of m
+        store 0 Read
+      stored: Chunk
+        wake in 10 ms"
+    `)
+    expect(a.woken(9).text()).not.toContain("MIGRATE_DATA")
+    expect(a.woken(1).text()).toContain("MIGRATE_DATA 1")
+  })
+
+  it("makes up for one chunk at most when its node was busy", () => {
+    const a = paced().receive("a", startOf("5-1", "c")).stored(large).stored(large).woken(500)
+    a.stored(large).stored(large)
+    expect(a.partition.copyOut?.sent).toBe(3)
+  })
+
+  it("does not hold back what clients change, and gathers what comes together", () => {
+    const a = paced().receive("a", startOf("5-1", "c")).stored(large).stored(large).put(1, "k").put(2, "l")
+    a.stored(wrote("k")).stored(wrote("l")).text()
+    expect(a.woken(2).text()).toContain("MIGRATE_DATA 1: k l")
+  })
+
+  it("lets copies take turns", () => {
+    const a = paced()
+      .receive("a", startOf("5-1", "c"))
+      .receive("a", startOf("5-2", "d", 1))
+    a.stored(large).stored(large).stored(large).text()
+    const turns = [0, 1, 2, 3].map(() => /([cd]) <- MIGRATE_DATA/.exec(a.woken(10).stored(large).text())?.[1])
+    expect(turns).toEqual(["d", "c", "d", "c"])
   })
 })
 

@@ -132,6 +132,8 @@ const commandText = (command: DataCommand): ReadonlyArray<string> => {
       return [`answer ${command.id}: ${command.outcome._tag}`]
     case "Changed":
       return [command.change._tag === "CopyProgress" ? `copy ${command.change.phase}` : command.change._tag]
+    case "Wake":
+      return [`wake in ${command.afterMs} ms`]
     case "Note":
       return [`note ${command.text}`]
   }
@@ -219,6 +221,12 @@ export class Plane {
     return this.feed(`${this.nowMs} ms`, { _tag: "Tick" })
   }
 
+  /** The time of a wake-up has come. */
+  woken(afterMs = 2): this {
+    this.nowMs += afterMs
+    return this.feed(`woken at ${this.nowMs} ms`, { _tag: "Woken" })
+  }
+
   get partition(): PartitionData {
     const partition = this.state.partitions.get(0)
     if (partition === undefined) throw new Error("the node has nothing to do with partition 0")
@@ -242,10 +250,10 @@ export const wrote = (...keys: ReadonlyArray<string>): StoreResult => ({
 export const merged: StoreResult = { _tag: "Merged", changed: 1, latest: undefined }
 export const chunk: StoreResult = { _tag: "Chunk", chunk: { mapName: "m", mapType: "lww", data: new Uint8Array([1]) } }
 export const end: StoreResult = { _tag: "End" }
-export const startOf = (migrationId: string, destinationNodeId: string): ClusterMessage => ({
+export const startOf = (migrationId: string, destinationNodeId: string, partitionId = 0): ClusterMessage => ({
   type: "MIGRATE_START",
   migrationId,
-  partitionId: 0,
+  partitionId,
   destinationNodeId
 })
 export const partOf = (migrationId: string, sourceVersion: number): ClusterMessageOf<"MIGRATE_DATA"> => ({

@@ -189,6 +189,10 @@ export class DataPlanes {
         return this.observer.answered(plane, command.id, command.outcome)
       case "Note":
         return this.world.note(`${process.name} ${command.text}`)
+      case "Wake":
+        return this.world.later(command.afterMs, () => {
+          if (process.isAlive) process.whenAwake(() => this.feed(plane, { _tag: "Woken" }))
+        })
       case "Changed":
         return
     }
