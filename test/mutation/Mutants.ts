@@ -250,7 +250,7 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "18",
     "a claim is for the next term, whatever others have promised",
     "Mastership",
-    "claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)",
+    "claim(step, highestPromise(step.state, joined) + 1, `${master.nodeId} is not heard`)",
     "claim(step, termOf(joined.view.version) + 1, `${master.nodeId} is not heard`)"
   ),
   inProtocol(

@@ -6,7 +6,7 @@ import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { maxKnownAddresses, maxOutside } from "./Bounds.ts"
 import { emptyDesk, noCustody } from "./Custody.ts"
-import { emptyTable, freshPhase, type Joined, type Peer } from "./ClusterState.ts"
+import { emptyTable, freshPhase, type Joined, noPeers, type Peer } from "./ClusterState.ts"
 import { type ClusterView, incarnationOf, isReference, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
 import { newPeer } from "./Peers.ts"
@@ -70,19 +70,19 @@ const expectations = (step: Step, view: ClusterView, old: Joined | undefined): (
 
 // Peers of the new view: whoever was replaced by another process starts without history.
 const peersFor = (step: Step, view: ClusterView, old: Joined | undefined) => {
-  const before = old?.peers
+  const before = step.state.peers
   const expects = expectations(step, view, old)
   const wanted = new Map<NodeId, number>(view.base.voters.map((voter) => [voter.nodeId, voter.incarnation]))
   for (const member of view.members) wanted.set(member.nodeId, incarnationOf(member))
   wanted.delete(step.self.nodeId)
   const peers = new Map<NodeId, Peer>()
   for (const [nodeId, incarnation] of wanted) {
-    const known = before?.get(nodeId)
+    const known = before.get(nodeId)
     const replaced = known?.incarnation !== undefined && known.incarnation !== incarnation
     if (known === undefined || replaced) step.forgetDetector(nodeId)
     peers.set(nodeId, known === undefined || replaced ? newPeer(step.nowMs) : expects(nodeId, known))
   }
-  for (const nodeId of before?.keys() ?? []) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
+  for (const nodeId of before.keys()) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
   return PersistentMap.from(peers)
 }
 
@@ -123,7 +123,6 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     ownTerm: sameLineage ? before.ownTerm : -1,
     claimedAtMs: undefined,
     masterBadSinceMs: undefined,
-    peers: peersFor(step, view, before),
     suspected: (before?.suspected ?? []).filter((nodeId) => {
       const known = before === undefined ? undefined : memberOf(before.view, nodeId)
       return known !== undefined && members.get(nodeId) === incarnationOf(known)
@@ -154,7 +153,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
   }
   const lost = before?.view.members.filter((member) => !members.has(member.nodeId)) ?? []
   rememberOutside(step, lost)
-  step.set({ phase: joined, lastVersion: Math.max(step.state.lastVersion, view.version) })
+  step.set({ phase: joined, peers: peersFor(step, view, before), lastVersion: Math.max(step.state.lastVersion, view.version) })
   step.note(`view ${view.version} of ${view.lineage}: ${view.cause}`, "debug")
   if (settled) markSettled(step)
 }
@@ -171,7 +170,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
     return
   }
   step.note(`rejoining: ${why}`, "warn")
-  for (const nodeId of joined.peers.keys()) step.forgetDetector(nodeId)
+  for (const nodeId of step.state.peers.keys()) step.forgetDetector(nodeId)
   rememberOutside(
     step,
     joined.view.members.filter((member) => member.nodeId !== step.self.nodeId)
@@ -183,6 +182,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
   step.set({
     self: { ...step.self, incarnation: step.self.incarnation + 1 },
     published: { members: [], masterId: undefined },
+    peers: noPeers(),
     split: { ...step.state.split, haltedSinceMs: undefined },
     phase: {
       ...fresh,

@@ -13,7 +13,7 @@ import * as AwakeClock from "./AwakeClock.ts"
 import { type ClusterView, incarnationOf, memberOf } from "./ClusterView.ts"
 import type { Custody, MigrationDesk } from "./Custody.ts"
 import { emptyMesh, type MeshState } from "./MeshState.ts"
-import type { PersistentMap } from "./PersistentMap.ts"
+import { PersistentMap } from "./PersistentMap.ts"
 import type { QuorumPolicy } from "./Quorum.ts"
 import { type Timing, timingOf } from "./Timing.ts"
 import { defaultTopology, type Topology } from "./Topology.ts"
@@ -139,7 +139,6 @@ export interface Joined {
   readonly claimedAtMs: number | undefined
   /** Since when the link to the master by age is bad. */
   readonly masterBadSinceMs: number | undefined
-  readonly peers: PersistentMap<NodeId, Peer>
   /** What this node's own detector suspects, in view order. */
   readonly suspected: ReadonlyArray<NodeId>
   readonly nextHeartbeatAtMs: number
@@ -219,6 +218,8 @@ export interface ClusterState {
   readonly carriesData: boolean
   readonly clock: AwakeClock.AwakeClock
   readonly mesh: MeshState
+  /** The others of the view and of its base; nobody while this node is fresh. They change with every heartbeat. */
+  readonly peers: PersistentMap<NodeId, Peer>
   /** After a stall of its own this node neither proposes nor declares until then. */
   readonly holdUntilMs: number
   /** When this node was asked to leave. */
@@ -248,6 +249,8 @@ export interface ClusterStateOptions {
 }
 
 export const noPromise: Promise = { term: 0, to: "" }
+
+export const noPeers = (): PersistentMap<NodeId, Peer> => PersistentMap.from<NodeId, Peer>([])
 
 /** A node that has just started, or has just dropped its identity. */
 export const freshPhase = (nowMs: number, seeds: ReadonlyArray<Seed>): Fresh => ({
@@ -282,6 +285,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     carriesData: options.carriesData ?? false,
     clock: AwakeClock.start(options.nowMs),
     mesh: emptyMesh(),
+    peers: noPeers(),
     holdUntilMs: Number.NEGATIVE_INFINITY,
     leavingSinceMs: undefined,
     lastVersion: 0,

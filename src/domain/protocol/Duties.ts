@@ -49,7 +49,8 @@ const nextOf = (joined: Joined): number => {
 
 /** The next view as the acting master sees it. `withLeaves` false: as if nobody had asked to leave. */
 const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
-  const { config, timing, nowMs, self } = { ...step.state, timing: step.timing, nowMs: step.nowMs, self: step.self }
+  const { nowMs, self, timing } = step
+  const { config } = step.state
   const joinVersion = nextOf(joined)
   const doubtedIds = doubted(step, joined)
   const suspectSince = new Map(joined.suspectSince)
@@ -63,7 +64,7 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
   }
 
   const keepJoining = (member: MemberInfo): void => {
-    const report = reportOf(joined, toVoter(member))
+    const report = reportOf(step.state, joined, toVoter(member))
     const silent = joined.suspected.includes(member.nodeId)
     if (report?.version === joined.view.version && joined.settled && !silent) {
       causes.push(`${member.nodeId} is active`)
@@ -108,9 +109,9 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
     const gone = isReference(member) ? joined.suspected.includes(member.nodeId) : isGone(step, joined, toVoter(member))
     if (!gone) suspectSince.delete(member.nodeId)
     const silentMs = gone ? nowMs - since(suspectSince, member.nodeId) : 0
-    if (gone && (isProvenDead(joined, member) || silentMs > config.suspicionTimeoutMs)) {
+    if (gone && (isProvenDead(step.state, member) || silentMs > config.suspicionTimeoutMs)) {
       suspectSince.delete(member.nodeId)
-      causes.push(`${member.nodeId} is dead (${isProvenDead(joined, member) ? "proven" : "suspected too long"})`)
+      causes.push(`${member.nodeId} is dead (${isProvenDead(step.state, member) ? "proven" : "suspected too long"})`)
       members.push({ ...member, state: "dead" })
     } else if (member.state === "active" && maySuspect(member)) {
       causes.push(`${member.nodeId} is suspect`)

@@ -187,7 +187,7 @@ export const heard = (step: Step, joined: Joined, from: NodeId, said: Report, id
   if (said.lineage === "") {
     if (!isFromLeader(step, joined, from, id)) return "notInView"
     // One that has started anew is not whom this node follows.
-    if (peerOf(joined, from)?.provenDead === 0) return "notInView"
+    if (peerOf(step.state, from)?.provenDead === 0) return "notInView"
     const report = { ...said, incarnation: 0, lineage: joined.view.lineage, suspected: [], votes: false }
     return note(step, from, report)
   }

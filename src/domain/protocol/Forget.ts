@@ -41,7 +41,7 @@ export const forget = (step: Step, nodeIds: ReadonlyArray<NodeId>): ForgetOutcom
   const left = joined.view.members.filter((member) => !gone.has(member.nodeId))
   const voters = votersOf(left)
   if (!step.state.policy.quorum(voters, (voter) => isHeard(step, joined, voter))) return { _tag: "TooFewLeft" }
-  const term = Mastership.highestPromise(joined) + 1
+  const term = Mastership.highestPromise(step.state, joined) + 1
   const version = nextVersion(joined.view.version, term)
   const members: ReadonlyArray<MemberInfo> = Mastership.membersWon(
     { ...joined, view: { ...joined.view, members: left } },

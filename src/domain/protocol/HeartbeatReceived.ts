@@ -1,8 +1,9 @@
 /** A heartbeat arrives: a sign of life, a report, an acknowledgement, and perhaps a vote or a request for one. */
+import type { NodeId } from "../model/Scalars.ts"
 import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
 import { markSettled } from "./Adoption.ts"
 import { isActing, type Joined, type Report } from "./ClusterState.ts"
-import { hasSay, incarnationOf, memberOf, relate } from "./ClusterView.ts"
+import { hasSay, incarnationOf, memberAs, memberOf, relate } from "./ClusterView.ts"
 import * as Duties from "./Duties.ts"
 import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -91,12 +92,47 @@ const answerStranger = (step: Step, joined: Joined, connection: ConnectionId, re
   }
 }
 
+/**
+ * Does `from` say again what it has said before, to a node that holds the same settled view and expects nothing of it?
+ * Nothing follows then but that it lives: so most heartbeats are, and every other one takes the long way.
+ */
+const isSignOfLife = (step: Step, joined: Joined, heartbeat: HeartbeatPayload, known: Report): boolean => {
+  const { settled, suspected, view } = joined
+  const { leavingSinceMs, self } = step.state
+  if (!settled || suspected.length > 0 || leavingSinceMs !== undefined || joined.claimedAtMs !== undefined) return false
+  if (known.lineage !== view.lineage || known.version !== view.version || known.settled !== view.version) return false
+  if (known.suspected.length > 0 || known.tableVersion < joined.table.version || !isSame(known, heartbeat)) return false
+  const asksForVote = known.promise.to === heartbeat.senderId && known.promise.term > joined.promise.term
+  const member = memberOf(view, heartbeat.senderId)
+  const own = memberAs(view, self)
+  return (
+    !asksForVote &&
+    member !== undefined &&
+    member.incarnation === known.incarnation &&
+    member.state !== "joining" &&
+    own !== undefined &&
+    own.state !== "dead"
+  )
+}
+
+// A detector learns from regular heartbeats only.
+const tellDetector = (step: Step, joined: Joined, from: NodeId): void => {
+  if (hears(ringsIn(step.state, joined.view), joined.view, step.self.nodeId, from) === "beats") {
+    step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
+  }
+}
+
 export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: ConnectionId): HeartbeatOutcome => {
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
   if (Following.isLed(joined)) return Following.heard(step, joined, from, saidIn(joined, heartbeat), connection)
-  const before = peerOf(joined, from)?.report
+  const before = peerOf(step.state, from)?.report
+  if (before !== undefined && isSignOfLife(step, joined, heartbeat, before)) {
+    heard(step, from, before)
+    tellDetector(step, joined, from)
+    return "heard"
+  }
   const report = reportFrom(joined, heartbeat, before)
   const voter = { nodeId: from, incarnation: report.incarnation }
   const member = memberOf(joined.view, from)
@@ -126,12 +162,11 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const accusesOthers =
     report.suspected.length > 0 && report.suspected.some((nodeId) => before?.suspected.includes(nodeId) !== true)
   heard(step, from, report)
-  // A detector learns from regular heartbeats only.
-  const rings = ringsIn(step.state, joined.view)
-  if (!report.votes || hears(rings, joined.view, step.self.nodeId, from) === "beats") {
+  if (report.votes) tellDetector(step, joined, from)
+  else {
     step.run({ _tag: "DetectorHeartbeat", nodeId: from, atMs: step.nowMs })
+    References.heard(step, from, report)
   }
-  if (!report.votes) References.heard(step, from, report)
   if (relation === "same" && report.settled === joined.view.version) markSettled(step)
   if (Leaving.exitWhenSettled(step)) return "heard"
   Suspicion.clear(step, from)

@@ -316,7 +316,7 @@ const onMembersUpdate = (
 // A complaint of a member that votes counts like the suspicion of a heartbeat.
 const onComplaint = (step: Step, from: NodeId, message: ClusterMessageOf<"HEARTBEAT_COMPLAINT">): InboundOutcome => {
   const joined = step.joined
-  const report = joined === undefined ? undefined : peerOf(joined, from)?.report
+  const report = joined === undefined ? undefined : peerOf(step.state, from)?.report
   if (joined === undefined || report === undefined) return "notMember"
   if (memberOf(joined.view, message.suspectId) === undefined) return "unknownSuspect"
   // One silence of a second and a half is enough for its detector, by the other's clock.

@@ -46,14 +46,14 @@ export const exitWhenSettled = (step: Step): boolean => {
   if (joined === undefined || step.state.leavingSinceMs === undefined || !joined.settled) return false
   if (selfMember(step.state, joined) !== undefined || !isActing(step.state, joined)) return false
   const voters = votersOf(joined.view.members)
-  const isLost = (voter: Voter) => peerOf(joined, voter.nodeId)?.provenDead === voter.incarnation
+  const isLost = (voter: Voter) => peerOf(step.state, voter.nodeId)?.provenDead === voter.incarnation
   // Nobody is left who could learn it.
   if (voters.every(isLost)) {
     stop(step)
     return true
   }
   const knows = step.state.policy.quorum(voters, (voter) => {
-    const report = peerOf(joined, voter.nodeId)?.report
+    const report = peerOf(step.state, voter.nodeId)?.report
     return report !== undefined && report.incarnation === voter.incarnation && report.settled >= joined.view.version
   })
   if (knows) stop(step)

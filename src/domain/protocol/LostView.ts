@@ -23,7 +23,7 @@ const mayVote = (step: Step, joined: Joined, voter: Voter): boolean => {
   // Two processes do not listen at one address: a silent member whose address another one has taken is gone.
   const isHeard = member === undefined || member.state === "dead" || !joined.suspected.includes(member.nodeId)
   if (!isHeard && Mesh.residentAt(joined.view, Mesh.addressOf(member)) !== member) return false
-  const peer = peerOf(joined, voter.nodeId)
+  const peer = peerOf(step.state, voter.nodeId)
   if (peer?.provenDead === voter.incarnation) return false
   // Who promised a newer founding lives, but will never adopt this one.
   const founding = !joined.settled && joined.view.base.founding !== undefined

@@ -9,7 +9,7 @@
 import { compareAge } from "../model/MembersView.ts"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { Voter } from "../wire/Extensions.ts"
-import { isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
+import { type ClusterState, isActing, type Joined, type Promise, selfMember } from "./ClusterState.ts"
 import { isReference, isVoter, masterByAge, maySuspect, toVoter, votersOf } from "./ClusterView.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -22,10 +22,10 @@ import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
 
 /** The highest term that any voter is known to have promised. */
-export const highestPromise = (joined: Joined): number => {
+export const highestPromise = (state: ClusterState, joined: Joined): number => {
   let term = joined.promise.term
   for (const voter of [...votersOf(joined.view.members), ...joined.view.base.voters]) {
-    term = Math.max(term, reportOf(joined, voter)?.promise.term ?? 0)
+    term = Math.max(term, reportOf(state, joined, voter)?.promise.term ?? 0)
   }
   return term
 }
@@ -87,7 +87,7 @@ export const tryWin = (step: Step): void => {
   if (to !== step.self.nodeId || term <= termOf(joined.view.version)) return
   const voted: Has = (voter) => {
     if (voter.nodeId === step.self.nodeId) return voter.incarnation === step.self.incarnation
-    const report = reportOf(joined, voter)
+    const report = reportOf(step.state, joined, voter)
     // A voter that holds a newer view must not help an older one to win.
     return (
       report !== undefined &&
@@ -126,7 +126,7 @@ const meetReferences = (step: Step): void => {
   const joined = step.joined
   for (const member of joined?.view.members ?? []) {
     if (joined === undefined || !isReference(member)) continue
-    if (!isProvenDead(joined, member) || Mesh.isLinked(step, member.nodeId)) {
+    if (!isProvenDead(step.state, member) || Mesh.isLinked(step, member.nodeId)) {
       setPeer(step, member.nodeId, newPeer(step.nowMs))
       step.forgetDetector(member.nodeId)
     }
@@ -178,7 +178,7 @@ const proposerStillActs = (step: Step, joined: Joined): boolean =>
 const claimAsMasterByAge = (step: Step, joined: Joined): void => {
   const acting = isActing(step.state, joined)
   if (!acting && proposerStillActs(step, joined)) return
-  const seen = highestPromise(joined)
+  const seen = highestPromise(step.state, joined)
   const viewIsOld = step.nowMs - joined.viewAtMs > step.timing.supersedeMs
   if (!acting) {
     if (joined.promise.term <= termOf(joined.view.version) || viewIsOld) claim(step, seen + 1, "oldest member")
@@ -202,7 +202,7 @@ export const isLeaderGone = (step: Step, joined: Joined): boolean => {
   const leader = joined.view.ledBy === undefined ? undefined : masterByAge(joined.view)
   if (leader === undefined) return false
   const sinceMs = joined.masterBadSinceMs ?? step.nowMs
-  return isProvenDead(joined, leader) || step.nowMs - sinceMs > step.state.config.suspicionTimeoutMs
+  return isProvenDead(step.state, leader) || step.nowMs - sinceMs > step.state.config.suspicionTimeoutMs
 }
 
 /** What a member does about mastership at every tick. */
@@ -236,5 +236,5 @@ export const tick = (step: Step): void => {
   if (step.nowMs - sinceMs < rank * step.timing.rankWaitMs) return
   const isSpared = joined.view.ledBy !== undefined && !isLeaderGone(step, joined)
   if (!isSpared && isDeposed(step, joined, toVoter(master)))
-    claim(step, highestPromise(joined) + 1, `${master.nodeId} is not heard`)
+    claim(step, highestPromise(step.state, joined) + 1, `${master.nodeId} is not heard`)
 }

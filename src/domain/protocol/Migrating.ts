@@ -105,7 +105,7 @@ const awaitsNewerTable = (step: Step, joined: Joined): boolean => {
   if (step.nowMs - joined.viewAtMs > step.timing.reportFreshMs) return false
   let newest: { readonly nodeId: NodeId; readonly version: number } | undefined
   for (const { nodeId } of joined.view.members) {
-    const version = peerOf(joined, nodeId)?.report?.tableVersion ?? 0
+    const version = peerOf(step.state, nodeId)?.report?.tableVersion ?? 0
     if (version > (newest?.version ?? joined.table.version)) newest = { nodeId, version }
   }
   if (newest === undefined) return false

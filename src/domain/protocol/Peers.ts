@@ -3,7 +3,7 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { maxStrangers } from "./Bounds.ts"
-import type { Joined, Peer, Report } from "./ClusterState.ts"
+import type { ClusterState, Joined, Peer, Report } from "./ClusterState.ts"
 import { incarnationOf } from "./ClusterView.ts"
 import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
@@ -20,21 +20,19 @@ export const newPeer = (nowMs: number): Peer => ({
   isRedialled: false
 })
 
-export const peerOf = (joined: Joined, nodeId: NodeId): Peer | undefined => joined.peers.get(nodeId)
+export const peerOf = ({ peers }: ClusterState, nodeId: NodeId): Peer | undefined => peers.get(nodeId)
 
 /** Changes what is known of a peer, from nothing if need be. */
 export const setPeer = (step: Step, nodeId: NodeId, change: Partial<Peer>): void => {
-  const joined = step.joined
-  if (joined === undefined) return
-  const peer = { ...(peerOf(joined, nodeId) ?? newPeer(step.nowMs)), ...change }
-  step.setPeers(joined.peers.set(nodeId, peer))
+  if (step.joined === undefined) return
+  const peer = { ...(peerOf(step.state, nodeId) ?? newPeer(step.nowMs)), ...change }
+  step.setPeers(step.state.peers.set(nodeId, peer))
 }
 
 /** The peer has reported: it lives, and as one that has left no founding. */
 export const heard = (step: Step, nodeId: NodeId, report: Report): void => {
-  const joined = step.joined
-  if (joined === undefined) return
-  const known = peerOf(joined, nodeId)
+  if (step.joined === undefined) return
+  const known = peerOf(step.state, nodeId)
   // Made with every heartbeat: field by field is several times as fast as from two parts.
   const peer: Peer = {
     incarnation: report.incarnation,
@@ -47,12 +45,12 @@ export const heard = (step: Step, nodeId: NodeId, report: Report): void => {
     tableSentAtMs: known?.tableSentAtMs ?? Number.NEGATIVE_INFINITY,
     isRedialled: known?.isRedialled ?? false
   }
-  step.setPeers(joined.peers.set(nodeId, peer))
+  step.setPeers(step.state.peers.set(nodeId, peer))
 }
 
 /** The latest report of this very process, in our lineage. */
-export const reportOf = (joined: Joined, voter: Voter): Report | undefined => {
-  const peer = peerOf(joined, voter.nodeId)
+export const reportOf = (state: ClusterState, joined: Joined, voter: Voter): Report | undefined => {
+  const peer = peerOf(state, voter.nodeId)
   return peer?.report !== undefined &&
     peer.report.incarnation === voter.incarnation &&
     peer.report.lineage === joined.view.lineage &&
@@ -70,8 +68,8 @@ const freshMs = (step: Step, joined: Joined, nodeId: NodeId): number => {
 
 /** The same, if it is young enough to say how the peer hears others now. */
 export const freshReportOf = (step: Step, joined: Joined, voter: Voter): Report | undefined => {
-  const report = reportOf(joined, voter)
-  const heardAtMs = peerOf(joined, voter.nodeId)?.heardAtMs
+  const report = reportOf(step.state, joined, voter)
+  const heardAtMs = peerOf(step.state, voter.nodeId)?.heardAtMs
   if (report === undefined || heardAtMs === undefined) return undefined
   return step.nowMs - heardAtMs < freshMs(step, joined, voter.nodeId) ? report : undefined
 }
@@ -81,7 +79,7 @@ export const freshReportOf = (step: Step, joined: Joined, voter: Voter): Report 
  * a claim everybody still speaks of the lineage before.
  */
 export const isHeardLately = (step: Step, joined: Joined, voter: Voter): boolean => {
-  const peer = peerOf(joined, voter.nodeId)
+  const peer = peerOf(step.state, voter.nodeId)
   return (
     peer?.incarnation === voter.incarnation &&
     peer.provenDead !== voter.incarnation &&
@@ -89,8 +87,8 @@ export const isHeardLately = (step: Step, joined: Joined, voter: Voter): boolean
   )
 }
 
-export const isProvenDead = (joined: Joined, member: MemberInfo): boolean =>
-  peerOf(joined, member.nodeId)?.provenDead === incarnationOf(member)
+export const isProvenDead = (state: ClusterState, member: MemberInfo): boolean =>
+  peerOf(state, member.nodeId)?.provenDead === incarnationOf(member)
 
 /**
  * May this node send a repair to the peer now? At most one in `repairMs`; the answer yes counts as sent.
@@ -99,7 +97,7 @@ export const isProvenDead = (joined: Joined, member: MemberInfo): boolean =>
 export const mayRepair = (step: Step, nodeId: NodeId): boolean => {
   const joined = step.joined
   if (joined === undefined) return false
-  const peer = peerOf(joined, nodeId)
+  const peer = peerOf(step.state, nodeId)
   if (peer !== undefined && step.nowMs - peer.repairedAtMs < step.timing.repairMs) return false
   if (peer === undefined && !forgetStrangers(step, joined)) return false
   setPeer(step, nodeId, { repairedAtMs: step.nowMs })
@@ -109,9 +107,9 @@ export const mayRepair = (step: Step, nodeId: NodeId): boolean => {
 // Makes room for one more stranger, by forgetting those that may be repaired again anyway.
 const forgetStrangers = (step: Step, joined: Joined): boolean => {
   const bound = joined.view.members.length + joined.view.base.voters.length + maxStrangers
-  if (joined.peers.size < bound) return true
+  if (step.state.peers.size < bound) return true
   const known = new Set([...joined.view.members, ...joined.view.base.voters].map(({ nodeId }) => nodeId))
-  const peers = joined.peers.filter(
+  const peers = step.state.peers.filter(
     (peer, nodeId) => known.has(nodeId) || step.nowMs - peer.repairedAtMs < step.timing.repairMs
   )
   step.setPeers(peers)

@@ -32,7 +32,7 @@ const isOfHigherTerm = (step: Step, joined: Joined, version: number): boolean =>
 export const heard = (step: Step, from: NodeId, { version }: Report): void => {
   const joined = step.joined
   if (joined === undefined || !isActing(step.state, joined)) return
-  const isRedialled = peerOf(joined, from)?.isRedialled === true
+  const isRedialled = peerOf(step.state, from)?.isRedialled === true
   if (isRedialled) setPeer(step, from, { isRedialled: false })
   if (isOfHigherTerm(step, joined, version)) {
     return step.setJoined({ neededTerm: Math.max(joined.neededTerm, termOf(version) + 1), recountedAtMs: step.nowMs })

@@ -14,7 +14,7 @@ import type { ViewBase, Voter } from "../wire/Extensions.ts"
 import type { ClusterMessage, ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { maxCauseLength } from "./Bounds.ts"
 import { adopt, markSettled } from "./Adoption.ts"
-import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
+import { type ClusterState, isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
 import {
   ancestorsFor,
   type ClusterView,
@@ -60,13 +60,13 @@ export const welcome = (step: Step, joined: Joined, promise?: number): ClusterMe
 }
 
 /** A member that has been admitted and has not spoken since, or that has yet to be told. */
-export const isAwaited = (joined: Joined, member: MemberInfo): boolean =>
-  (member.state === "joining" && reportOf(joined, toVoter(member)) === undefined) ||
+export const isAwaited = (state: ClusterState, joined: Joined, member: MemberInfo): boolean =>
+  (member.state === "joining" && reportOf(state, joined, toVoter(member)) === undefined) ||
   joined.unwelcomed.has(member.nodeId)
 
 const welcomeAwaited = (step: Step, joined: Joined): void => {
   for (const member of joined.view.members) {
-    if (!isReference(member) && isAwaited(joined, member)) Mesh.sendTo(step, member.nodeId, welcome(step, joined))
+    if (!isReference(member) && isAwaited(step.state, joined, member)) Mesh.sendTo(step, member.nodeId, welcome(step, joined))
   }
   welcomeReferences(step)
 }
@@ -92,7 +92,7 @@ export const isJoint = (step: Step, joined: Joined, has: Has): boolean =>
 
 const acknowledges = (step: Step, joined: Joined, voter: Voter): boolean => {
   if (voter.nodeId === step.self.nodeId) return voter.incarnation === step.self.incarnation
-  const report = reportOf(joined, voter)
+  const report = reportOf(step.state, joined, voter)
   return (
     report !== undefined &&
     report.votes &&
@@ -127,14 +127,14 @@ const tell = (step: Step, joined: Joined, message: ClusterMessage): void => {
   for (const nodeId of Heartbeat.contacts(step, joined)) {
     const member = memberOf(joined.view, nodeId)
     // Nodes of the reference take every view for settled.
-    const waits = member !== undefined && (isAwaited(joined, member) || (isReference(member) && !joined.settled))
+    const waits = member !== undefined && (isAwaited(step.state, joined, member) || (isReference(member) && !joined.settled))
     if (!waits) Mesh.sendTo(step, nodeId, message)
   }
 }
 
 const tellReferences = (step: Step, joined: Joined): void => {
   for (const member of joined.view.members) {
-    if (isReference(member) && member.state !== "dead" && !isAwaited(joined, member)) {
+    if (isReference(member) && member.state !== "dead" && !isAwaited(step.state, joined, member)) {
       Mesh.sendTo(step, member.nodeId, membersUpdate(joined))
     }
   }
@@ -172,7 +172,7 @@ export const resend = (step: Step): void => {
     if (member !== undefined && isReference(member)) continue
     const voter =
       member === undefined ? joined.view.base.voters.find((base) => base.nodeId === nodeId) : toVoter(member)
-    const report = voter === undefined ? undefined : reportOf(joined, voter)
+    const report = voter === undefined ? undefined : reportOf(step.state, joined, voter)
     if (report !== undefined && report.version < joined.view.version) {
       Mesh.sendTo(step, nodeId, membersUpdate(joined))
     } else if (report === undefined && founding) {

@@ -27,7 +27,7 @@ const isSilent = (
   judge: Judge,
   often: "beats" | "reports"
 ): boolean => {
-  const peer = peerOf(joined, member.nodeId)
+  const peer = peerOf(step.state, member.nodeId)
   if (peer === undefined) return false
   if (peer.provenDead === incarnationOf(member)) return true
   const silentMs = step.nowMs - Math.max(peer.heardAtMs, peer.expectedSinceMs)
@@ -77,11 +77,11 @@ export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
     const before = joined.suspected.includes(member.nodeId)
     const often = hears(rings, joined.view, step.self.nodeId, member.nodeId)
     if (often === undefined) {
-      if ((before || member.nodeId === proven) && isProvenDead(joined, member)) suspected.push(member.nodeId)
+      if ((before || member.nodeId === proven) && isProvenDead(step.state, member)) suspected.push(member.nodeId)
       continue
     }
     // After a stall of its own a node accuses nobody anew: it was the one that did not listen.
-    if (stalled ? before || isProvenDead(joined, member) : isSilent(step, joined, member, judge, often)) {
+    if (stalled ? before || isProvenDead(step.state, member) : isSilent(step, joined, member, judge, often)) {
       suspected.push(member.nodeId)
     }
   }
@@ -103,7 +103,7 @@ export const clear = (step: Step, nodeId: NodeId): void => {
 /** This process of the member is proven dead: its connections ended and its address refuses, or another took its id. */
 export const prove = (step: Step, member: MemberInfo, how: string): void => {
   const joined = step.joined
-  if (joined === undefined || isProvenDead(joined, member) || member.nodeId === step.self.nodeId) return
+  if (joined === undefined || isProvenDead(step.state, member) || member.nodeId === step.self.nodeId) return
   setPeer(step, member.nodeId, { provenDead: incarnationOf(member) })
   step.note(`${member.nodeId} is proven dead: ${how}`)
   judgeAll(step, (nodeId) => joined.suspected.includes(nodeId), member.nodeId)
@@ -162,7 +162,7 @@ export const isGone = (step: Step, joined: Joined, member: Voter): boolean => {
 export const doubted = (step: Step, joined: Joined): ReadonlySet<NodeId> => {
   const ids = new Set(joined.suspected)
   if (ids.size > 0) ids.add(step.self.nodeId)
-  for (const [nodeId, { report }] of joined.peers) {
+  for (const [nodeId, { report }] of step.state.peers) {
     if (report === undefined || report.suspected.length === 0) continue
     ids.add(nodeId)
     for (const suspectedId of report.suspected) ids.add(suspectedId)
@@ -188,7 +188,7 @@ export const refused = (step: Step, nodeId: NodeId): void => {
   const member = joined === undefined ? undefined : memberOf(joined.view, nodeId)
   if (joined === undefined || member === undefined || member.state === "dead") return
   const lost = step.state.mesh.lost.get(nodeId)
-  const peer = peerOf(joined, nodeId)
+  const peer = peerOf(step.state, nodeId)
   const lostAndSilent =
     lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs && (peer?.heardAtMs ?? 0) <= lost.atMs
   if (lostAndSilent) prove(step, member, "its connection ended and its address refuses a new one")

@@ -222,7 +222,7 @@ export const repair = (step: Step, from: string, report: Report): void => {
   const joined = step.joined
   if (joined === undefined || report.tableVersion >= joined.table.version) return
   if (!isActing(step.state, joined)) return
-  const peer = peerOf(joined, from)
+  const peer = peerOf(step.state, from)
   if (peer === undefined || step.nowMs - peer.tableSentAtMs < step.timing.repairMs) return
   setPeer(step, from, { tableSentAtMs: step.nowMs })
   Mesh.sendTo(step, from, tableUpdate(joined))

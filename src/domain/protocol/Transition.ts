@@ -55,9 +55,8 @@ export class Step {
     const phase = this.state.phase
     if (phase._tag === "Joined") this.draft.phase = { ...phase, ...change }
   }
-  setPeers(peers: Joined["peers"]): void {
-    const phase = this.state.phase
-    if (phase._tag === "Joined") this.draft.phase = { ...phase, peers }
+  setPeers(peers: ClusterState["peers"]): void {
+    this.draft.peers = peers
   }
   /** Changes the phase of a fresh node; a joined one is left as it is. */
   setFresh(change: Partial<Fresh>): void {

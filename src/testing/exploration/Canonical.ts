@@ -43,7 +43,7 @@ const placesOf = (state: ClusterState): ReadonlyMap<number, number> =>
 const stateText = (state: ClusterState): string => {
   const known = states.get(state)
   if (known !== undefined) return known
-  const { clock, holdUntilMs, lastVersion, leavingSinceMs, mesh, phase, published, self, split } = state
+  const { clock, holdUntilMs, lastVersion, leavingSinceMs, mesh, peers, phase, published, self, split } = state
   const places = placesOf(state)
   const connections = [...mesh.connections.values()]
     .toSorted((a, b) => a.id - b.id)
@@ -54,6 +54,7 @@ const stateText = (state: ClusterState): string => {
     lastVersion,
     leavingSinceMs,
     phase,
+    peers,
     members: published.members,
     self,
     split,

@@ -85,6 +85,7 @@ export class Safety {
     const { state } = process
     if (state.mesh !== before.mesh) this.checkMesh(process)
     if (state.split !== before.split) this.checkSplit(process)
+    if (state.peers !== before.peers) this.checkPeers(process)
     if (state.phase === before.phase) return
     this.checkPhase(process, before)
     const { joined } = process
@@ -252,6 +253,13 @@ export class Safety {
     within(process, "foreign lineages", split.askedAtMs.size, Bounds.maxForeignLineages)
   }
 
+  private checkPeers(process: Process): void {
+    const { peers, phase } = process.state
+    if (phase._tag === "Fresh") return within(process, "peers", peers.size, 0)
+    const { base, members } = phase.view
+    within(process, "peers", peers.size, members.length + base.voters.length + Bounds.maxStrangers)
+  }
+
   private checkPhase(process: Process, before: ClusterState): void {
     const { node, phase } = process.state
     if (phase._tag === "Fresh") {
@@ -262,10 +270,6 @@ export class Safety {
     }
     const old = before.phase._tag === "Joined" ? before.phase : undefined
     const members = phase.view.members.length
-    if (phase.peers !== old?.peers || phase.view !== old.view) {
-      const bound = members + phase.view.base.voters.length + Bounds.maxStrangers
-      within(process, "peers", phase.peers.size, bound)
-    }
     if (phase.view !== old?.view) {
       within(process, "members", members, node.maxMembers)
       within(process, "ancestors", phase.view.ancestors.length, maxAncestors)

@@ -61,7 +61,7 @@ describe("found by the hunt", () => {
       n1.accepted(1000 + i)
       n1.receive(1000 + i, heartbeat(`s${i}`, n1, { lineage: "other", incarnation: i }))
     }
-    expect(n1.joined.peers.size).toBeLessThanOrEqual(4 + maxStrangers)
+    expect(n1.state.peers.size).toBeLessThanOrEqual(4 + maxStrangers)
     n1.until(1000).text()
     expect(n1.receive(1299, heartbeat("s299", n1, { lineage: "other", incarnation: 299 })).text()).toContain("#1299 ->")
   })
@@ -122,7 +122,7 @@ describe("found by the hunt", () => {
     for (const id of ["n3", "n4"]) {
       n1.receive(Number(id.slice(1)), heartbeat(id, n1, { lineage: "n3.3000.1", membersViewVersion: 2 ** 32 + 20 }))
     }
-    const reports = [...n1.joined.peers].map(([nodeId, peer]) => `${nodeId} ${peer.report?.suspected.join()}`)
+    const reports = [...n1.state.peers].map(([nodeId, peer]) => `${nodeId} ${peer.report?.suspected.join()}`)
     expect(reports.toSorted()).toEqual(["n2 ", "n3 undefined", "n4 undefined"])
   })
 
@@ -211,7 +211,7 @@ describe("found by the hunt", () => {
   it("nobody can fill a report with more suspects than there are members", () => {
     const n1 = masterOf("n1", ["n2"])
     n1.receive(2, heartbeat("n2", n1, { suspectedNodes: Array.from({ length: 10_000 }, (_, i) => `s${i}`) }))
-    const report = [...n1.joined.peers][0]?.[1].report
+    const report = [...n1.state.peers][0]?.[1].report
     expect(report?.suspected.length).toBeLessThanOrEqual(2)
   })
 })

@@ -7,9 +7,8 @@ import { heartbeat, joinRequest, masterOf, Transcript, welcome } from "./Transcr
 
 /** What a hostile frame must not touch: everything but the books of connections and the clock. */
 const essence = (node: Transcript) => {
-  const { clock: _c, mesh: _m, phase, split, ...rest } = node.state
-  const peers = phase._tag === "Joined" ? [...phase.peers].filter(([id]) => id !== "n9").map(([id]) => id) : []
-  return { ...rest, lineages: [...split.outside.keys()], phase: { ...phase, peers } }
+  const { clock: _c, mesh: _m, peers, split, ...rest } = node.state
+  return { ...rest, lineages: [...split.outside.keys()], peers: peers.keys().filter((id) => id !== "n9") }
 }
 
 const stranger = 9

@@ -268,7 +268,7 @@ describe("joining", () => {
       .filter((line) => line.includes("#2 ->"))
     expect(sent.filter((line) => line.includes("n1.1000"))).toEqual([])
     expect(sent.filter((line) => line.includes("PARTITION_TABLE_UPDATE"))).toHaveLength(1)
-    expect([...n1.joined.peers].map(([, peer]) => peer.report?.votes)).toEqual([false])
+    expect([...n1.state.peers].map(([, peer]) => peer.report?.votes)).toEqual([false])
   })
 
   it("a node that counts on another number of partitions is refused: keys would go astray", () => {

@@ -170,7 +170,7 @@ describe("a lost view", () => {
     world.run(5000)
     world.start("x2", { host: "n2", seeds: [addressOf("n3")] })
     world.run(20_000)
-    expect(world.get("n3").joined?.peers.get("n2")?.provenDead).toBe(2000)
+    expect(world.get("n3").state.peers.get("n2")?.provenDead).toBe(2000)
   })
 
   it("a silent voter whose address a newer member has taken counts as lost", () => {

@@ -289,7 +289,7 @@ describe("Squadron leads", () => {
     n1.receive(2, accepts(2 ** 40, [member("n2", 0), member("n1", 1)]))
     n1.receive(2, { ...beat("n2", view.version), suspectedNodes: ["n1", "n3"] })
     expect(n1.joined.view).toBe(view)
-    expect([...n1.joined.peers].find(([id]) => id === "n2")?.[1].report?.suspected).toEqual([])
+    expect([...n1.state.peers].find(([id]) => id === "n2")?.[1].report?.suspected).toEqual([])
   })
 
   it("dead and heard again it comes back as the youngest: as the oldest it would take itself for master", () => {

@@ -108,7 +108,7 @@ describe("suspicion", () => {
       suspectId: "n2",
       suspectViewVersion: 0
     })
-    const report = [...n1.joined.peers].find(([nodeId]) => nodeId === "n3")?.[1].report
+    const report = [...n1.state.peers].find(([nodeId]) => nodeId === "n3")?.[1].report
     expect(report?.suspected).toEqual(["n2"])
   })
 
@@ -121,7 +121,7 @@ describe("suspicion", () => {
       suspectId: "nobody",
       suspectViewVersion: 0
     })
-    const report = [...n1.joined.peers].find(([nodeId]) => nodeId === "n3")?.[1].report
+    const report = [...n1.state.peers].find(([nodeId]) => nodeId === "n3")?.[1].report
     expect(report?.suspected).toEqual([])
   })
 
