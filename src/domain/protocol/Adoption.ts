@@ -153,7 +153,11 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
   }
   const lost = before?.view.members.filter((member) => !members.has(member.nodeId)) ?? []
   rememberOutside(step, lost)
-  step.set({ phase: joined, peers: peersFor(step, view, before), lastVersion: Math.max(step.state.lastVersion, view.version) })
+  step.set({
+    phase: joined,
+    peers: peersFor(step, view, before),
+    lastVersion: Math.max(step.state.lastVersion, view.version)
+  })
   step.note(`view ${view.version} of ${view.lineage}: ${view.cause}`, "debug")
   if (settled) markSettled(step)
 }

@@ -66,6 +66,8 @@ export const broadcast = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined) return
   const message = heartbeat(step, joined)
+  const { ledBy, members } = joined.view
+  if (joined.settled && ledBy === undefined) return Mesh.sendToAll(step, livingIdsOf(members), message)
   for (const nodeId of contacts(step, joined)) Mesh.sendTo(step, nodeId, message)
 }
 

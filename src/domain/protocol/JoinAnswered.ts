@@ -98,10 +98,9 @@ export const dialOlder = (step: Step): void => {
   const joined = step.joined
   const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
   if (joined === undefined || self === undefined) return
-  const { links, dials } = step.state.mesh
   // As a rule everyone is linked, and there is nothing to do.
-  const missing = joined.view.members.some(({ nodeId }) => !links.has(nodeId) && nodeId !== step.self.nodeId)
-  if (!missing && dials.size === 0) return
+  const { mesh } = step.state
+  if (mesh.dials.size === 0 && !Mesh.missesSomeone(mesh, joined.view.members, step.self.nodeId)) return
   const master = masterByAge(joined.view)
   const acting = isActing(step.state, joined)
   const wanted = new Set<string>()

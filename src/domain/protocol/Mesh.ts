@@ -12,7 +12,7 @@ import { stripExtensions } from "../wire/StripExtensions.ts"
 import { maxConnectionsPerNode, maxDials } from "./Bounds.ts"
 import { type ClusterView, memberOf } from "./ClusterView.ts"
 import type { Connection, ConnectionId, Dial, MeshState } from "./MeshState.ts"
-import { onceFor } from "./OnceFor.ts"
+import { onceFor, onceForBoth } from "./OnceFor.ts"
 import type { Step } from "./Transition.ts"
 
 // ---- reading ----------------------------------------------------------------------------------
@@ -67,6 +67,23 @@ export const reply = (step: Step, id: ConnectionId, message: ClusterMessage): vo
 export const sendTo = (step: Step, nodeId: NodeId, message: ClusterMessage): void => {
   const id = step.state.mesh.links.get(nodeId)?.at(-1)
   if (id !== undefined) reply(step, id, message)
+}
+
+// The connections over which these nodes are reached, in their order.
+const routesTo = onceForBoth(
+  (mesh: MeshState, nodeIds: ReadonlyArray<NodeId>, self: NodeId): ReadonlyArray<Connection> =>
+    nodeIds.flatMap((nodeId) => {
+      const id = nodeId === self ? undefined : mesh.links.get(nodeId)?.at(-1)
+      const connection = id === undefined ? undefined : mesh.connections.get(id)
+      return connection === undefined ? [] : [connection]
+    })
+)
+
+/** Sends to all of these nodes but this one, as {@link sendTo} does; quickly where the same list is used again. */
+export const sendToAll = (step: Step, nodeIds: ReadonlyArray<NodeId>, message: ClusterMessage): void => {
+  for (const { extended, id } of routesTo(step.state.mesh, nodeIds, step.self.nodeId)) {
+    step.run({ _tag: "Send", connection: id, message: extended ? message : stripExtensions(message) })
+  }
 }
 
 // ---- changing ---------------------------------------------------------------------------------
@@ -126,9 +143,21 @@ export const dialled = (step: Step, id: ConnectionId, address: string): void => 
   if (expected !== undefined) identify(step, id, expected)
 }
 
-// Looked at by every tick, and changed only with the connections: what was accepted and is someone's may stay.
-const questionableOf = onceFor((connections: MeshState["connections"]): ReadonlyArray<Connection> =>
-  [...connections.values()].filter(({ dialled, nodeId }) => nodeId === undefined || dialled !== undefined)
+// Looked at by every tick, and changed only with the connections and the view: what was accepted and is someone's may
+// stay, and what leads to a member.
+const unwantedOf = onceForBoth(
+  ({ connections }: MeshState, members: ReadonlyArray<MemberInfo>): ReadonlyArray<Connection> => {
+    const ids = new Set(members.map(({ nodeId }) => nodeId))
+    return connections
+      .values()
+      .filter(({ dialled, nodeId }) => nodeId === undefined || (dialled !== undefined && !ids.has(nodeId)))
+  }
+)
+
+/** Is there a member without a connection? */
+export const missesSomeone = onceForBoth(
+  ({ links }: MeshState, members: ReadonlyArray<MemberInfo>, self: NodeId): boolean =>
+    members.some(({ nodeId }) => !links.has(nodeId) && nodeId !== self)
 )
 
 /** Nodes with more than one connection. */
@@ -138,16 +167,13 @@ export const doublyLinkedOf = onceFor(
 )
 
 /**
- * Closes what leads to nobody of the view (`isWanted`) after `limitMs`: it was dialled by a fresh node, or
+ * Closes what leads to nobody of the view after `limitMs`: it was dialled by a fresh node, or
  * another node lives at that address now, or another process uses a member's id. The other end may take
  * such a connection for its link.
  */
-export const closeUnwanted = (step: Step, isWanted: (nodeId: NodeId) => boolean, limitMs: number): void => {
-  for (const { id, dialled: address, nodeId, openedAtMs } of questionableOf(step.state.mesh.connections)) {
-    if (step.nowMs - openedAtMs <= limitMs) continue
-    if (nodeId === undefined || (address !== undefined && !isWanted(nodeId))) {
-      close(step, id, "nobody of the view is there")
-    }
+export const closeUnwanted = (step: Step, view: ClusterView, limitMs: number): void => {
+  for (const { id, openedAtMs } of unwantedOf(step.state.mesh, view.members, undefined)) {
+    if (step.nowMs - openedAtMs > limitMs) close(step, id, "nobody of the view is there")
   }
 }
 

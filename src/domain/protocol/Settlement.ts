@@ -66,7 +66,8 @@ export const isAwaited = (state: ClusterState, joined: Joined, member: MemberInf
 
 const welcomeAwaited = (step: Step, joined: Joined): void => {
   for (const member of joined.view.members) {
-    if (!isReference(member) && isAwaited(step.state, joined, member)) Mesh.sendTo(step, member.nodeId, welcome(step, joined))
+    if (!isReference(member) && isAwaited(step.state, joined, member))
+      Mesh.sendTo(step, member.nodeId, welcome(step, joined))
   }
   welcomeReferences(step)
 }
@@ -127,7 +128,8 @@ const tell = (step: Step, joined: Joined, message: ClusterMessage): void => {
   for (const nodeId of Heartbeat.contacts(step, joined)) {
     const member = memberOf(joined.view, nodeId)
     // Nodes of the reference take every view for settled.
-    const waits = member !== undefined && (isAwaited(step.state, joined, member) || (isReference(member) && !joined.settled))
+    const waits =
+      member !== undefined && (isAwaited(step.state, joined, member) || (isReference(member) && !joined.settled))
     if (!waits) Mesh.sendTo(step, nodeId, message)
   }
 }

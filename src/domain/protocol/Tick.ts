@@ -1,6 +1,5 @@
 /** What a node does four times in a heartbeat interval: judge, beat, claim, plan, share. */
 import { compareAge } from "../model/MembersView.ts"
-import type { NodeId } from "../model/Scalars.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import * as Duties from "./Duties.ts"
 import * as Following from "./Following.ts"
@@ -43,8 +42,7 @@ const closeSurplus = (step: Step): void => {
 const closeUnwanted = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined || !joined.settled) return
-  const isMember = (nodeId: NodeId) => memberOf(joined.view, nodeId) !== undefined
-  Mesh.closeUnwanted(step, isMember, step.state.config.maxNoHeartbeatMs)
+  Mesh.closeUnwanted(step, joined.view, step.state.config.maxNoHeartbeatMs)
 }
 
 const isLed = (step: Step): boolean => step.joined !== undefined && Following.isLed(step.joined)

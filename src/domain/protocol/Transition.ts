@@ -77,23 +77,29 @@ export class Step {
   }
 }
 
+const holdAfterStall = (step: Step, stalledMs: number): void => {
+  const { holdUntilMs, timing } = step.state
+  // What arrived meanwhile, perhaps a successor's view, is handled before anything is proposed.
+  const isLong = stalledMs > timing.stallHoldAfterMs
+  const holdMs = isLong ? timing.stallHoldMs : timing.tickIntervalMs
+  step.set({ holdUntilMs: Math.max(holdUntilMs, step.nowMs + holdMs) })
+  if (isLong)
+    step.note(`this process stood still for ${Math.round(stalledMs)} ms; it judges nobody for two heartbeats`, "warn")
+}
+
+/** The beginning of a transition, for interpreters that make many: advances the awake clock. */
+export const begin = (state: ClusterState, nowMs: number): Step => {
+  const [clock, stalledMs] = AwakeClock.advance(state.clock, nowMs, state.timing.tickIntervalMs)
+  const step = new Step(state, clock)
+  if (stalledMs > 0) holdAfterStall(step, stalledMs)
+  return step
+}
+
 /** A transition from a procedure over a step. Advances the awake clock first. */
 export const transition =
   <A>(run: (step: Step) => A): Transition<A> =>
   (state, nowMs) => {
-    const [clock, stalledMs] = AwakeClock.advance(state.clock, nowMs, state.timing.tickIntervalMs)
-    const step = new Step(state, clock)
-    if (stalledMs > 0) {
-      // What arrived meanwhile, perhaps a successor's view, is handled before anything is proposed.
-      const isLong = stalledMs > state.timing.stallHoldAfterMs
-      const holdMs = isLong ? state.timing.stallHoldMs : state.timing.tickIntervalMs
-      step.set({ holdUntilMs: Math.max(state.holdUntilMs, clock.awakeMs + holdMs) })
-      if (isLong)
-        step.note(
-          `this process stood still for ${Math.round(stalledMs)} ms; it judges nobody for two heartbeats`,
-          "warn"
-        )
-    }
+    const step = begin(state, nowMs)
     const answer = run(step)
     return [step.state, answer, step.commands]
   }

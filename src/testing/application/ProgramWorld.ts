@@ -13,7 +13,7 @@ import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import type { TransportLimits } from "../../services/TransportLimits.ts"
 import type { Arena } from "../simulation/Arena.ts"
-import { EventQueue, type Timed } from "../simulation/EventQueue.ts"
+import { EventQueue } from "../simulation/EventQueue.ts"
 import { type DelayRange, type End, Network } from "../simulation/Network.ts"
 import { older, withUnknownField } from "../simulation/OlderRelease.ts"
 import type { Process } from "../simulation/Process.ts"
@@ -43,16 +43,14 @@ export interface ProgramWorldOptions {
   readonly scenario: Scenario
 }
 
-type Event = Timed &
-  (
-    | {
-        readonly kind: "arrival"
-        readonly to: End<Parcel, Process>
-        readonly epoch: number
-        readonly item: Parcel | undefined
-      }
-    | { readonly kind: "call"; readonly run: () => void }
-  )
+type Event =
+  | {
+      readonly kind: "arrival"
+      readonly to: End<Parcel, Process>
+      readonly epoch: number
+      readonly item: Parcel | undefined
+    }
+  | { readonly kind: "call"; readonly run: () => void }
 
 const checksOf = (named: Readonly<Record<string, Check>> | undefined) => Object.entries(named ?? {})
 
@@ -90,7 +88,7 @@ export class ProgramWorld implements Arena, SimulatedWorld {
     const on = (process: Process) => this.machineOf(process)
     this.network = new Network(this.random, options.delay, {
       nowMs: () => this.queue.nowMs,
-      arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item, atMs, order: 0 }),
+      arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item }, atMs),
       later: this.later,
       accepted: (process, id) => on(process).transport.accepted(id),
       dialled: (process, id, address) => on(process).transport.dialled(id, address),
@@ -143,7 +141,7 @@ export class ProgramWorld implements Arena, SimulatedWorld {
     }
   }
   readonly later = (delayMs: number, run: () => void): void => {
-    this.queue.push({ kind: "call", run, atMs: this.nowMs + delayMs, order: 0 })
+    this.queue.push({ kind: "call", run }, this.nowMs + delayMs)
   }
   private happen(event: Event): void {
     if (event.kind === "arrival") this.network.arrive(event.to, event.epoch, event.item)

@@ -1,11 +1,6 @@
 /** Who has heard whom lately, as the world knows it and no process does. */
 import type { Process } from "./Process.ts"
 
-interface Contact {
-  sinceMs: number
-  lastMs: number
-}
-
 /** Heartbeats at most this many intervals apart are one contact. */
 const gapIntervals = 2
 /** A contact of this many intervals leaves no doubt. */
@@ -15,38 +10,52 @@ const recentIntervals = 4
 
 const intervalMs = (process: Process): number => process.state.config.heartbeatIntervalMs
 
+const none = new Float64Array(0)
+const firstCapacity = 32
+
+const grown = (times: Float64Array, size: number): Float64Array => {
+  let capacity = Math.max(firstCapacity, times.length)
+  while (capacity < size) capacity *= 2
+  const more = new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY)
+  more.set(times)
+  return more
+}
+
 export class Contacts {
-  private readonly byListener = new Map<number, Map<number, Contact>>()
+  // By the number of the listener; at twice the speaker's number since when they are in contact, and behind that when
+  // the last heartbeat came. −∞: never.
+  private readonly byListener: Array<Float64Array> = []
 
   /** A heartbeat has arrived at this time of the world. */
   heard(listener: Process, speaker: Process, nowMs: number): void {
-    let contacts = this.byListener.get(listener.number)
-    if (contacts === undefined) this.byListener.set(listener.number, (contacts = new Map()))
-    const known = contacts.get(speaker.number)
-    if (known === undefined) {
-      contacts.set(speaker.number, { sinceMs: nowMs, lastMs: nowMs })
-      return
+    const at = 2 * speaker.number
+    let times = this.byListener[listener.number] ?? none
+    if (at + 1 >= times.length) {
+      times = grown(times, at + 2)
+      for (let number = this.byListener.length; number < listener.number; number++) this.byListener[number] = none
+      this.byListener[listener.number] = times
     }
-    if (nowMs - known.lastMs > gapIntervals * intervalMs(listener)) known.sinceMs = nowMs
-    known.lastMs = nowMs
+    const lastMs = times[at + 1] ?? Number.NEGATIVE_INFINITY
+    if (nowMs - lastMs > gapIntervals * intervalMs(listener)) times[at] = nowMs
+    times[at + 1] = nowMs
   }
 
-  private get(listener: Process, speaker: Process): Contact | undefined {
-    return this.byListener.get(listener.number)?.get(speaker.number)
+  private sinceMs(listener: Process, speaker: Process): number {
+    return this.byListener[listener.number]?.[2 * speaker.number] ?? Number.NEGATIVE_INFINITY
+  }
+  private lastMs(listener: Process, speaker: Process): number {
+    return this.byListener[listener.number]?.[2 * speaker.number + 1] ?? Number.NEGATIVE_INFINITY
   }
 
   /** The listener may still count on the speaker, who speaks after `more` intervals than one. */
   isRecent(listener: Process, speaker: Process, nowMs: number, more = 0): boolean {
-    const known = this.get(listener, speaker)
-    return known !== undefined && nowMs - known.lastMs <= (recentIntervals + more) * intervalMs(listener)
+    return nowMs - this.lastMs(listener, speaker) <= (recentIntervals + more) * intervalMs(listener)
   }
   /** The listener has heard the speaker without a gap for long. */
   isLong(listener: Process, speaker: Process, nowMs: number): boolean {
-    const known = this.get(listener, speaker)
     return (
-      known !== undefined &&
-      nowMs - known.lastMs <= gapIntervals * intervalMs(listener) &&
-      nowMs - known.sinceMs >= longIntervals * intervalMs(listener)
+      nowMs - this.lastMs(listener, speaker) <= gapIntervals * intervalMs(listener) &&
+      nowMs - this.sinceMs(listener, speaker) >= longIntervals * intervalMs(listener)
     )
   }
   /** The two have heard each other without a gap for long. */

@@ -1,68 +1,94 @@
 /**
- * What happens next: a binary heap of events by time, first come first served at equal times. An event is
- * an object that carries its own place in time, so that scheduling allocates nothing.
+ * What happens next: a binary heap of events by time, first come first served at equal times. Times and places stand in
+ * arrays of their own: ordering reads no event.
  */
 
-export interface Timed {
-  atMs: number
-  /** Given by the queue: breaks ties. */
-  order: number
+const firstCapacity = 64
+
+const grown = (numbers: Float64Array): Float64Array => {
+  const more = new Float64Array(2 * numbers.length)
+  more.set(numbers)
+  return more
 }
 
-const isBefore = (a: Timed, b: Timed): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
-
-export class EventQueue<Event extends Timed> {
+export class EventQueue<Event> {
   nowMs = 0
-  private readonly heap: Array<Event> = []
+  private readonly events: Array<Event> = []
+  private times: Float64Array = new Float64Array(firstCapacity)
+  /** Of each event the number of those pushed before: it breaks ties. */
+  private orders: Float64Array = new Float64Array(firstCapacity)
   private scheduled = 0
 
-  /** Schedules `event` at its `atMs`, or now if that has passed. It must not be in the queue already. */
-  push(event: Event): void {
-    const { heap } = this
-    event.atMs = Math.max(event.atMs, this.nowMs)
-    event.order = this.scheduled++
-    let index = heap.length
-    heap.push(event)
+  /** Schedules `event` at a time, or now if that has passed. It must not be in the queue already. */
+  push(event: Event, atMs: number): void {
+    const timeMs = Math.max(atMs, this.nowMs)
+    let index = this.events.push(event) - 1
+    if (index === this.times.length) {
+      this.times = grown(this.times)
+      this.orders = grown(this.orders)
+    }
+    const { events, orders, times } = this
     while (index > 0) {
       const parentIndex = (index - 1) >> 1
-      const parent = heap[parentIndex]
-      if (parent === undefined || isBefore(parent, event)) break
-      heap[index] = parent
+      const parentMs = times[parentIndex] ?? 0
+      const parent = events[parentIndex]
+      // What is in the queue already comes first at equal times.
+      if (parent === undefined || parentMs <= timeMs) break
+      events[index] = parent
+      times[index] = parentMs
+      orders[index] = orders[parentIndex] ?? 0
       index = parentIndex
     }
-    heap[index] = event
+    events[index] = event
+    times[index] = timeMs
+    orders[index] = this.scheduled++
   }
 
   /** Removes the next event that is due until `untilMs`, and advances the clock to it; or to `untilMs` for none. */
   pop(untilMs: number): Event | undefined {
-    const next = this.heap[0]
-    if (next === undefined || next.atMs > untilMs) {
+    const next = this.events[0]
+    const nextMs = this.times[0] ?? 0
+    if (next === undefined || nextMs > untilMs) {
       this.nowMs = Math.max(this.nowMs, untilMs)
       return undefined
     }
     this.removeFirst()
-    this.nowMs = next.atMs
+    this.nowMs = nextMs
     return next
   }
 
   private removeFirst(): void {
-    const { heap } = this
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
+    const { events, orders, times } = this
+    const last = events.pop()
+    const size = events.length
+    if (last === undefined || size === 0) return
+    const lastMs = times[size] ?? 0
+    const lastOrder = orders[size] ?? 0
     let index = 0
     for (;;) {
       let childIndex = 2 * index + 1
-      let child = heap[childIndex]
-      if (child === undefined) break
-      const right = heap[childIndex + 1]
-      if (right !== undefined && isBefore(right, child)) {
-        child = right
-        childIndex++
+      if (childIndex >= size) break
+      let childMs = times[childIndex] ?? 0
+      let childOrder = orders[childIndex] ?? 0
+      const rightIndex = childIndex + 1
+      if (rightIndex < size) {
+        const rightMs = times[rightIndex] ?? 0
+        const rightOrder = orders[rightIndex] ?? 0
+        if (rightMs < childMs || (rightMs === childMs && rightOrder < childOrder)) {
+          childIndex = rightIndex
+          childMs = rightMs
+          childOrder = rightOrder
+        }
       }
-      if (!isBefore(child, last)) break
-      heap[index] = child
+      const child = events[childIndex]
+      if (child === undefined || childMs > lastMs || (childMs === lastMs && childOrder > lastOrder)) break
+      events[index] = child
+      times[index] = childMs
+      orders[index] = childOrder
       index = childIndex
     }
-    heap[index] = last
+    events[index] = last
+    times[index] = lastMs
+    orders[index] = lastOrder
   }
 }

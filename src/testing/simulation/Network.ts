@@ -25,22 +25,30 @@ export interface End<Item, Process extends Endpoint> {
   readonly wire: Wire<Item, Process>
   isOpen: boolean
   lastArrivalMs: number
-  /** Sent into a cut, oldest first. `undefined`: the other end has closed. */
-  held: Array<Item | undefined>
+  /** Sent into a cut, oldest first; absent while nothing is. An item `undefined`: the other end has closed. */
+  held: Array<Item | undefined> | undefined
 }
 
 interface Wire<Item, Process extends Endpoint> {
-  /** Both, once it is connected. */
-  readonly ends: Array<End<Item, Process>>
+  /** Of who has dialled. */
+  dialler: End<Item, Process> | undefined
+  /** Of who has accepted. */
+  acceptor: End<Item, Process> | undefined
   /** Counts up when everything that is on its way gets lost. */
   epoch: number
   timeouts: number
 }
 
 const otherEnd = <Item, Process extends Endpoint>(end: End<Item, Process>): End<Item, Process> | undefined => {
-  const { ends } = end.wire
-  return ends[0] === end ? ends[1] : ends[0]
+  const { acceptor, dialler } = end.wire
+  return dialler === end ? acceptor : dialler
 }
+
+const endsOf = <Item, Process extends Endpoint>({
+  acceptor,
+  dialler
+}: Wire<Item, Process>): ReadonlyArray<End<Item, Process>> =>
+  dialler === undefined || acceptor === undefined ? [] : [dialler, acceptor]
 
 /** What the network asks of the world around it. */
 export interface Surroundings<Item, Process extends Endpoint> {
@@ -76,7 +84,8 @@ export class Network<Item, Process extends Endpoint> {
   readonly loss = new Map<string, number>()
   private readonly random: Random
   private readonly around: Surroundings<Item, Process>
-  private readonly ends = new Map<ConnectionId, End<Item, Process>>()
+  /** By their ids, which count up; `undefined` where one is closed. */
+  private readonly ends: Array<End<Item, Process> | undefined> = []
   private readonly listeners = new Map<string, Process>()
   /** For each host those that it cannot reach. */
   private readonly cuts = new Map<string, Set<string>>()
@@ -113,7 +122,10 @@ export class Network<Item, Process extends Endpoint> {
     this.flushAll()
   }
   private flushAll(): void {
-    for (const end of this.ends.values()) this.flush(end)
+    for (const end of this.open()) this.flush(end)
+  }
+  private open(): ReadonlyArray<End<Item, Process>> {
+    return this.ends.filter((end) => end !== undefined)
   }
   private isBlocked(from: Process, to: Process): boolean {
     return !from.isHostUp || !to.isHostUp || this.isCut(from.host, to.host)
@@ -137,36 +149,37 @@ export class Network<Item, Process extends Endpoint> {
   }
 
   private connect(from: Process, to: Process, address: string): void {
-    const wire: Wire<Item, Process> = { ends: [], epoch: 0, timeouts: 0 }
+    const wire: Wire<Item, Process> = { dialler: undefined, acceptor: undefined, epoch: 0, timeouts: 0 }
     const open = (process: Process): End<Item, Process> => {
-      const end = { process, id: ++this.connections, wire, isOpen: true, lastArrivalMs: 0, held: [] }
-      wire.ends.push(end)
-      this.ends.set(end.id, end)
+      const end = { process, id: ++this.connections, wire, isOpen: true, lastArrivalMs: 0, held: undefined }
+      this.ends[end.id] = end
       return end
     }
     const own = open(from)
     const other = open(to)
+    wire.dialler = own
+    wire.acceptor = other
     to.whenAwake(() => this.around.accepted(to, other.id))
     from.whenAwake(() => this.around.dialled(from, own.id, address))
   }
 
   send(id: ConnectionId, item: Item): void {
-    const own = this.ends.get(id)
+    const own = this.ends[id]
     if (own?.isOpen === true) this.carry(own, item)
   }
 
   /** The process closes its end: the other learns it after everything that was sent before. */
   close(id: ConnectionId): void {
-    const own = this.ends.get(id)
+    const own = this.ends[id]
     if (own === undefined) return
     own.isOpen = false
-    this.ends.delete(id)
+    this.ends[id] = undefined
     this.carry(own, undefined)
   }
 
   /** A process has ended, and its connections with it; `withLoss`: what it had not sent out yet is lost. */
   closeAll(process: Process, withLoss: boolean): void {
-    for (const end of this.ends.values()) {
+    for (const end of this.open()) {
       if (end.process !== process) continue
       if (withLoss) end.wire.epoch++
       this.close(end.id)
@@ -175,9 +188,9 @@ export class Network<Item, Process extends Endpoint> {
 
   /** The connections between two hosts are reset. */
   reset(hostA: string, hostB: string): void {
-    const wires = new Set([...this.ends.values()].map((end) => end.wire))
+    const wires = new Set(this.open().map((end) => end.wire))
     for (const wire of wires) {
-      const hosts = new Set(wire.ends.map((end) => end.process.host))
+      const hosts = new Set(endsOf(wire).map((end) => end.process.host))
       if (hosts.has(hostA) && hosts.has(hostB)) this.breakWire(wire)
     }
   }
@@ -185,14 +198,14 @@ export class Network<Item, Process extends Endpoint> {
   private learnEnd(end: End<Item, Process>): void {
     if (!end.isOpen) return
     end.isOpen = false
-    this.ends.delete(end.id)
+    this.ends[end.id] = undefined
     this.around.closed(end.process, end.id)
   }
 
   private breakWire(wire: Wire<Item, Process>): void {
     wire.epoch++
-    for (const end of wire.ends) {
-      end.held = []
+    for (const end of endsOf(wire)) {
+      end.held = undefined
       if (end.isOpen) {
         this.around.later(this.delayMs(end.process), () => end.process.whenAwake(() => this.learnEnd(end)))
       }
@@ -221,7 +234,10 @@ export class Network<Item, Process extends Endpoint> {
     const to = otherEnd(own)
     if (to === undefined) return
     if (this.isBlocked(own.process, to.process)) {
-      if (to.held.length === 0) this.startTimeout(own.wire)
+      if (to.held === undefined) {
+        to.held = []
+        this.startTimeout(own.wire)
+      }
       to.held.push(item)
       return
     }
@@ -249,18 +265,18 @@ export class Network<Item, Process extends Endpoint> {
 
   // What waits for this end.
   private flush(to: End<Item, Process>): void {
-    if (to.held.length === 0) return
+    if (to.held === undefined) return
     const from = otherEnd(to)
     if (from === undefined || this.isBlocked(from.process, to.process)) return
     const items = to.held
-    to.held = []
+    to.held = undefined
     for (const item of items) this.carry(from, item)
   }
 
   private startTimeout(wire: Wire<Item, Process>): void {
     const number = ++wire.timeouts
     this.around.later(this.random.between(unacknowledgedMs.minMs, unacknowledgedMs.maxMs), () => {
-      if (wire.timeouts === number && wire.ends.some((end) => end.held.length > 0)) this.breakWire(wire)
+      if (wire.timeouts === number && endsOf(wire).some((end) => end.held !== undefined)) this.breakWire(wire)
     })
   }
 }

@@ -5,8 +5,11 @@
 import { PhiAccrual, PhiAccrualConfig } from "../../domain/detection/PhiAccrual.ts"
 import type { ClusterCommand, StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import { type ClusterState, isActing, type Joined } from "../../domain/protocol/ClusterState.ts"
+import * as Inbound from "../../domain/protocol/Inbound.ts"
+import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { tick } from "../../domain/protocol/Tick.ts"
-import { type Step, transition } from "../../domain/protocol/Transition.ts"
+import { begin, type Step } from "../../domain/protocol/Transition.ts"
+import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 
 /**
  * Replaces the outcome of every transition: how a spec plants a bug, to see the simulator find it. A pure
@@ -30,6 +33,11 @@ export interface ProcessOptions {
   readonly tamper: Tamper | undefined
 }
 
+/** How a peer is heard. */
+interface Arrivals {
+  window: (typeof PhiAccrual)["empty"]
+}
+
 export class Process {
   readonly host: string
   readonly address: string
@@ -42,7 +50,7 @@ export class Process {
   private readonly clock: ProcessClock
   private readonly tamper: Tamper | undefined
   private readonly detector: PhiAccrualConfig
-  private readonly windows = new Map<string, (typeof PhiAccrual)["empty"]>()
+  private readonly windows = new Map<string, Arrivals>()
   private held: Array<() => void> | undefined
 
   constructor(options: ProcessOptions) {
@@ -102,23 +110,33 @@ export class Process {
   }
   /** One transition. Gives its commands. */
   commit(worldMs: number, run: (step: Step) => void): ReadonlyArray<ClusterCommand> {
-    const before = this.state
-    const [after, , commands] = transition(run)(before, this.monotonicMs(worldMs))
-    this.state = this.tamper === undefined ? after : this.tamper(after, before)
-    return commands
+    const step = begin(this.state, this.monotonicMs(worldMs))
+    run(step)
+    return this.end(step)
   }
   tick(worldMs: number): ReadonlyArray<ClusterCommand> {
-    return this.commit(worldMs, (step) =>
-      tick(step, (peer) => {
-        const window = this.windows.get(peer)
-        return window !== undefined && !PhiAccrual.isAlive(window, step.nowMs, this.detector)
-      })
-    )
+    const step = begin(this.state, this.monotonicMs(worldMs))
+    tick(step, (peer) => {
+      const arrivals = this.windows.get(peer)
+      return arrivals !== undefined && !PhiAccrual.isAlive(arrivals.window, step.nowMs, this.detector)
+    })
+    return this.end(step)
+  }
+  receive(worldMs: number, id: ConnectionId, message: ClusterMessage): ReadonlyArray<ClusterCommand> {
+    const step = begin(this.state, this.monotonicMs(worldMs))
+    Inbound.receive(step, id, message)
+    return this.end(step)
+  }
+  private end(step: Step): ReadonlyArray<ClusterCommand> {
+    this.state = this.tamper === undefined ? step.state : this.tamper(step.state, this.state)
+    return step.commands
   }
 
   detectorHeard(nodeId: string, atMs: number): void {
-    const window = this.windows.get(nodeId) ?? PhiAccrual.empty
-    this.windows.set(nodeId, PhiAccrual.sampledHeartbeat(window, atMs, this.detector))
+    const arrivals = this.windows.get(nodeId)
+    const window = PhiAccrual.sampledHeartbeat(arrivals?.window ?? PhiAccrual.empty, atMs, this.detector)
+    if (arrivals === undefined) this.windows.set(nodeId, { window })
+    else arrivals.window = window
   }
   detectorForgets(nodeId: string): void {
     this.windows.delete(nodeId)

@@ -4,7 +4,8 @@ export class TraceHash {
 
   /** Adds a whole number, of which both halves count. */
   mix(number: number): void {
-    const high = Math.floor(number / 2 ** 32)
+    // Nearly all numbers have one half.
+    const high = number >= 0 && number < 2 ** 32 ? 0 : Math.floor(number / 2 ** 32)
     const value = Math.imul(this.value ^ (number | 0), 0x01000193) ^ Math.imul(high + 1, 0x85ebca6b)
     this.value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0
   }

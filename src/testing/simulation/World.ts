@@ -18,7 +18,7 @@ import type { Topology } from "../../domain/protocol/Topology.ts"
 import type { Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { type DataObserver, type DataOptions, DataPlanes } from "./data/DataPlanes.ts"
-import { EventQueue, type Timed } from "./EventQueue.ts"
+import { EventQueue } from "./EventQueue.ts"
 import { type DelayRange, type End, Network } from "./Network.ts"
 import { older, withUnknownField } from "./OlderRelease.ts"
 import { Process, type Tamper } from "./Process.ts"
@@ -57,17 +57,15 @@ type Parcel = ClusterMessage | Uint8Array
 /** Of this kernel, or of the reference. */
 type Living = Process | ReferenceProcess
 
-type Event = Timed &
-  (
-    | { readonly kind: "tick"; readonly process: Process }
-    | {
-        readonly kind: "arrival"
-        readonly to: End<Parcel, Living>
-        readonly epoch: number
-        readonly item: Parcel | undefined
-      }
-    | { readonly kind: "call"; readonly run: () => void }
-  )
+type Event =
+  | { readonly kind: "tick"; readonly process: Process }
+  | {
+      readonly kind: "arrival"
+      readonly to: End<Parcel, Living>
+      readonly epoch: number
+      readonly item: Parcel | undefined
+    }
+  | { readonly kind: "call"; readonly run: () => void }
 
 interface Packed {
   readonly message: ClusterMessage
@@ -126,7 +124,7 @@ export class World {
     this.planes = data === undefined ? undefined : new DataPlanes(data.options, this, data.observer)
     this.network = new Network(this.random, options.delay, {
       nowMs: () => this.queue.nowMs,
-      arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item, atMs, order: 0 }),
+      arriveAt: (atMs, to, epoch, item) => this.queue.push({ kind: "arrival", to, epoch, item }, atMs),
       later: (delayMs, run) => this.later(delayMs, run),
       accepted: (process, id) => {
         if (process instanceof ReferenceProcess) return this.refer(process, { _tag: "Accepted", connection: id })
@@ -154,7 +152,9 @@ export class World {
         if (this.options.transcript !== undefined && message.type !== "HEARTBEAT") {
           this.note(`${process.name} receives ${describeMessage(message)}`)
         }
-        this.step(process, stepKind.received, (step) => Inbound.receive(step, id, message))
+        if (!process.isAlive) return
+        const before = process.state
+        this.finish(process, stepKind.received, before, process.receive(this.queue.nowMs, id, message))
         if (message.type === "HEARTBEAT" && from instanceof Process) this.options.heard(process, from)
       }
     })
@@ -195,7 +195,7 @@ export class World {
     }
   }
   later(delayMs: number, run: () => void): void {
-    this.queue.push({ kind: "call", run, atMs: this.nowMs + delayMs, order: 0 })
+    this.queue.push({ kind: "call", run }, this.nowMs + delayMs)
   }
 
   // ---- processes ----------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ export class World {
     if (transcript !== undefined) this.note(`${process.name} starts`)
     this.planes?.started(process)
     const { tickMs } = process
-    this.queue.push({ kind: "tick", process, atMs: this.nowMs + this.random.between(0, tickMs), order: 0 })
+    this.queue.push({ kind: "tick", process }, this.nowMs + this.random.between(0, tickMs))
   }
 
   /** The living process on a host. */
@@ -275,12 +275,14 @@ export class World {
   private tick(event: Extract<Event, { readonly kind: "tick" }>): void {
     const { process } = event
     // A frozen process misses ticks, it does not collect them.
-    process.whenAwake(() => {
-      const before = process.state
-      this.finish(process, stepKind.tick, before, process.tick(this.nowMs))
-      event.atMs = this.nowMs + process.tickMs
-      this.queue.push(event)
-    })
+    if (process.isFrozen) process.whenAwake(() => this.tickNow(event))
+    else if (process.isAlive) this.tickNow(event)
+  }
+  private tickNow(event: Extract<Event, { readonly kind: "tick" }>): void {
+    const { process } = event
+    const before = process.state
+    this.finish(process, stepKind.tick, before, process.tick(this.nowMs))
+    this.queue.push(event, this.nowMs + process.tickMs)
   }
   private step(process: Process, kind: number, run: (step: Step) => void): void {
     if (!process.isAlive) return
