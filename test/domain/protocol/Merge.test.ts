@@ -49,7 +49,7 @@ const mergeRequest = (
 
 /** A probe of a part that nobody gives way to. */
 const probeBy = (nodeId: string, incarnation: number) => probe("n9", 0, { speaker: { nodeId, incarnation } })
-const proven = (node: Transcript) => node.joined.peers.get("n2")?.provenDead
+const proven = (node: Transcript) => node.state.peers.get("n2")?.provenDead
 
 const sent = (text: string, type: string) => text.split("\n").filter((line) => line.includes(`-> ${type}`)).length
 
