@@ -94,8 +94,8 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "7",
     "proposes and declares at once after a stall",
     "Transition",
-    "step.set({ holdUntilMs: Math.max(state.holdUntilMs, clock.awakeMs + holdMs) })",
-    "step.set({ holdUntilMs: state.holdUntilMs + 0 * holdMs })"
+    "step.set({ holdUntilMs: Math.max(holdUntilMs, step.nowMs + holdMs) })",
+    "step.set({ holdUntilMs: holdUntilMs + 0 * holdMs })"
   ),
   inProtocol(
     "8",
