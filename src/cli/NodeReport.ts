@@ -7,6 +7,7 @@ import type { MembersView } from "../domain/model/MembersView.ts"
 import { NodeState } from "../domain/model/NodeState.ts"
 import { NodeId, Text, U64 } from "../domain/model/Scalars.ts"
 import type { ClusterPartitionTable } from "../domain/placement/ClusterPartitionTable.ts"
+import { onceFor } from "../domain/protocol/OnceFor.ts"
 
 /** Index into `nodes`. */
 const NodeIndex = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -90,16 +91,20 @@ const of = ({ atMs, nodeId, masterId, isMaster, lineage, settled, view, table }:
 }
 
 /** The report's partition table with names in place of indexes; an index without a name counts as nobody. */
-const placement = (report: NodeReport): Placement =>
+const placement: (report: NodeReport) => Placement = onceFor((report: NodeReport) =>
   report.owners.map((ownerIndex, partitionId) => {
     const owner = report.nodes[ownerIndex]
     if (owner === undefined) return undefined
     const backups = (report.backups[partitionId] ?? []).flatMap((index) => report.nodes[index] ?? [])
     return { owner, backups }
   })
+)
 
-/** Do the two reports say the same, but for their time? */
-const isSame = (a: NodeReport, b: NodeReport): boolean => toLine({ ...a, at: 0 }) === toLine({ ...b, at: 0 })
+/** Do the two reports say the same, but for their time? Most that do not differ in a version. */
+const isSame = (a: NodeReport, b: NodeReport): boolean =>
+  a.tableVersion === b.tableVersion &&
+  a.view.version === b.view.version &&
+  toLine({ ...a, at: 0 }) === toLine({ ...b, at: 0 })
 
 const lineSchema = Schema.fromJsonString(schema)
 

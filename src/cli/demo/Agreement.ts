@@ -55,8 +55,10 @@ const ownerFaults = (report: NodeReport, expected: Expected): ReadonlyArray<stri
 const backupFaults = (report: NodeReport, { live, backupCount }: Expected): ReadonlyArray<string> => {
   const wanted = Math.min(backupCount, live.length - 1)
   const short = NodeReport.placement(report).filter((row) => {
-    const backups = new Set(row?.backups.filter((backup) => live.includes(backup) && backup !== row.owner))
-    return backups.size !== wanted || row?.backups.length !== wanted
+    if (row === undefined || row.backups.length !== wanted) return true
+    return !row.backups.every(
+      (backup, at) => live.includes(backup) && backup !== row.owner && row.backups.indexOf(backup) === at
+    )
   }).length
   return short === 0 ? [] : [`at ${report.nodeId} ${short} partitions do not have ${wanted} living backups`]
 }

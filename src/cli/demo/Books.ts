@@ -40,6 +40,14 @@ interface Line {
   longestGapMs: number
 }
 
+interface UnderWay {
+  readonly key: Key
+  readonly line: Line
+  readonly write: Write
+  /** It counts no more among what is under way in its partition. */
+  isParked: boolean
+}
+
 export interface Write {
   readonly id: number
   readonly key: string
@@ -55,7 +63,7 @@ export interface WriteFigures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly maxMs: number
-  /** Of any partition: the longest time without an acknowledged write while one was wanted, milliseconds. */
+  /** Of any partition: the longest time without an acknowledged write while one was wanted of a node that runs, milliseconds. */
   readonly longestGapMs: number
   readonly longestGapPartition: number
   /** The same of the partition in the middle. */
@@ -67,6 +75,11 @@ export type WriteOutcome = "done" | "refused" | "unknown"
 export interface Books {
   /** The next write; none while every partition is busy, or when all have been made. `random` 0 ≤ r < 1 chooses. */
   readonly next: (random: number, nowMs: number) => Write | undefined
+  /**
+   * Whoever was asked for the write stands still: the partition is free for other writes, and nobody waits for this one.
+   * Its outcome may come yet.
+   */
+  readonly park: (id: number, nowMs: number) => void
   /** The outcome of a write; `tookMs` is how long the node says it took. Unknown ids are ignored. */
   readonly settle: (id: number, outcome: WriteOutcome, tookMs: number, nowMs: number) => void
   /** Writes that have been begun, each counted once. */
@@ -106,7 +119,7 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
     waitingSinceMs: undefined,
     longestGapMs: 0
   }))
-  const underWay = new Map<number, { readonly key: Key; readonly line: Line; readonly write: Write }>()
+  const underWay = new Map<number, UnderWay>()
   const tookMs: Array<number> = []
   let begun = 0
   let unknown = 0
@@ -135,7 +148,7 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
     key.refused = undefined
     line.waitingSinceMs ??= nowMs
     line.underWay++
-    underWay.set(id, { key, line, write })
+    underWay.set(id, { key, line, write, isParked: false })
     return write
   }
 
@@ -149,9 +162,9 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
   const settle: Books["settle"] = (id, outcome, took, nowMs) => {
     const found = underWay.get(id)
     if (found === undefined) return
-    const { key, line, write } = found
+    const { isParked, key, line, write } = found
     underWay.delete(id)
-    line.underWay--
+    if (!isParked) line.underWay--
     noteGap(line, nowMs)
     switch (outcome) {
       case "done":
@@ -174,6 +187,16 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
     if (!isWanted(line)) line.waitingSinceMs = undefined
   }
 
+  const park: Books["park"] = (id, nowMs) => {
+    const found = underWay.get(id)
+    if (found === undefined || found.isParked) return
+    const { line } = found
+    found.isParked = true
+    line.underWay--
+    noteGap(line, nowMs)
+    if (!isWanted(line)) line.waitingSinceMs = undefined
+  }
+
   const expected = (name: string): string => {
     const { acknowledged = "nothing", unknown } = keys.get(name) ?? {}
     return unknown === undefined ? acknowledged : `${acknowledged} or ${unknown}`
@@ -189,6 +212,7 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
       }
       return undefined
     },
+    park,
     settle,
     begun: () => begun,
     acknowledged: () => tookMs.length,

@@ -60,7 +60,7 @@ export const DemoReport = Schema.Struct({
     p50Ms: Ms,
     p99Ms: Ms,
     maxMs: Ms,
-    /** Of any partition: the longest time without an acknowledged write while one was wanted, milliseconds. */
+    /** Of any partition: the longest time without an acknowledged write while one was wanted of a node that runs, milliseconds. */
     longestGapMs: Ms
   }),
   /** The step that failed, and why; absent if none did. */

@@ -162,6 +162,7 @@ export const make = Effect.fnUntraced(function* (
 
   const until: Fleet["until"] = (missing, withinMs) =>
     changes.pipe(
+      Stream.changesWith(FleetState.isSameSeen),
       Stream.mapEffect((state) => {
         const crashes = FleetState.crashed(state).map(describeCrash)
         if (crashes.length > 0) return Effect.fail(new Unmet({ missing: crashes, withinMs }))

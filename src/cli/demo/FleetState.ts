@@ -90,6 +90,14 @@ export const reports = (state: FleetState): ReadonlyMap<NodeId, NodeReport> => {
   return found
 }
 
+/** Do the two say the same of processes and what they report? Log lines and progress are left out. */
+export const isSameSeen = (a: FleetState, b: FleetState): boolean =>
+  a.nodes.size === b.nodes.size &&
+  [...b.nodes.values()].every(({ end, nodeId, pid, report, status }) => {
+    const known = a.nodes.get(nodeId)
+    return known?.pid === pid && known.report === report && known.status === status && known.end === end
+  })
+
 /** Nodes whose process runs and does not stand still, in the order of their first start. */
 export const live = (state: FleetState): ReadonlyArray<NodeId> =>
   [...state.nodes.values()].filter(({ status }) => status === "starting" || status === "running").map((n) => n.nodeId)

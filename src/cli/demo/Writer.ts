@@ -6,6 +6,7 @@ import { Effect, Random, Ref } from "effect"
 import { type Answer, type Operation, toBatch } from "../DriveLine.ts"
 import * as Books from "./Books.ts"
 import { type Driven, type Fleet, nowMs } from "./Fleet.ts"
+import type { FleetState } from "./FleetState.ts"
 
 export interface WriterOptions {
   readonly writes: number
@@ -86,6 +87,16 @@ export const make = Effect.fnUntraced(function* (options: WriterOptions, fleet: 
     })
   fleet.onDriven(hear)
 
+  // What a node that stands still was asked for waits for it: others may write to those partitions meanwhile.
+  let frozen = new Set<number>()
+  const parkFrozen = (state: FleetState, atMs: number): void => {
+    const now = new Set([...state.nodes.values()].flatMap(({ pid, status }) => (status === "frozen" ? [pid] : [])))
+    if ([...now].some((pid) => !frozen.has(pid))) {
+      for (const [id, pid] of asked) if (now.has(pid)) books.park(id, atMs)
+    }
+    frozen = now
+  }
+
   /** Gives up to `count` operations to random nodes that have room. */
   const spread = Effect.fnUntraced(function* (
     count: number,
@@ -93,6 +104,7 @@ export const make = Effect.fnUntraced(function* (options: WriterOptions, fleet: 
   ) {
     const state = yield* fleet.state
     const atMs = yield* nowMs
+    parkFrozen(state, atMs)
     const open = [...state.nodes.values()].filter(({ report, status }) => status === "running" && report !== undefined)
     const batches = new Map<number, Array<Operation>>()
     let begun = 0

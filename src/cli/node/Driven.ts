@@ -18,7 +18,7 @@ import { type Answer, fromBatch, maxBatch, maxLineLength, type Operation, type P
 const maxWaiting = 1024
 const maxUnderWay = 1024
 /** Milliseconds between two lines of answers: each line costs more than an answer. */
-const answersMs = 5
+const answersMs = 10
 /** Milliseconds between two looks at the migrations. */
 const progressMs = 200
 

@@ -136,6 +136,25 @@ describe("the write gap of a partition", () => {
     assert.strictEqual(books.figures(50).longestGapMs, 50)
   })
 
+  it("does not count what a node that stands still was asked for, whose place others may take", () => {
+    const books = Books.make({ ...options, maxPerPartition: 1 })
+    const still = begin(books, 0)
+    assert.isUndefined(books.next(0, 10))
+    books.park(still.id, 20)
+    const other = begin(books, 5000)
+    assert.notStrictEqual(other.key, still.key)
+    assert.isUndefined(books.next(0, 5000))
+    books.settle(other.id, "done", 1, 5010)
+    assert.strictEqual(books.takeGapMs(5010), 20)
+    // Its outcome comes when the node goes on, and frees nothing a second time.
+    books.park(still.id, 5020)
+    const next = begin(books, 5020)
+    books.settle(still.id, "unknown", 1, 6000)
+    assert.isUndefined(books.next(0, 6000))
+    books.settle(next.id, "done", 1, 6000)
+    assert.strictEqual(books.unknown(), 1)
+  })
+
   it("is told of the worst partition and of the one in the middle", () => {
     const books = Books.make({ writes: 3, keys: 50, partitionCount: 3, maxPerPartition: 1 })
     const writes = [begin(books), begin(books), begin(books)]
