@@ -108,7 +108,7 @@ export const demo = Command.make(
 ).pipe(
   Command.withShortDescription("Watch a cluster of processes lose members and recover"),
   Command.withDescription(
-    "Starts four nodes as processes of their own on this host and writes 25,000 entries through all of them, while " +
+    "Starts four nodes as processes of their own on this host and writes 100,000 entries through all of them, while " +
       "it kills one with SIGKILL, starts it again, kills the master, starts it again, has a fifth join, lets one stand " +
       "still until it is put out, and wake up, and lets one leave; measures each step by what the nodes themselves " +
       "report. Then reads everything back. A silent node is declared dead after 2.5 s of suspicion, not the default " +

@@ -110,6 +110,8 @@ export const quantile = (sorted: ReadonlyArray<number>, share: number): number =
 
 const ascending = (a: number, b: number): number => a - b
 
+const isWanted = (line: Line): boolean => line.underWay + line.again.length > 0
+
 export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }: BooksOptions): Books => {
   const keys = new Map<string, Key>()
   const lines = Array.from({ length: partitionCount }, (): Line => ({
@@ -135,8 +137,6 @@ export const make = ({ keys: keyCount, maxPerPartition, partitionCount, writes }
     lines[partitionId]?.free.push(key)
   }
   for (let i = 0; i < keyCount; i++) addKey()
-
-  const isWanted = (line: Line): boolean => line.underWay + line.again.length > 0
 
   const begin = (line: Line, nowMs: number): Write | undefined => {
     if (line.underWay >= maxPerPartition) return undefined

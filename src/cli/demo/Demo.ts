@@ -53,11 +53,11 @@ export const defaults: DemoOptions = {
   partitionCount: 271,
   backupCount: 1,
   suspicionTimeoutMs: 2500,
-  writes: 25_000,
+  writes: 100_000,
   writingMs: 13_000,
   formWithinMs: 30_000,
-  stepWithinMs: 30_000,
-  finishWithinMs: 15_000
+  stepWithinMs: 60_000,
+  finishWithinMs: 60_000
 }
 
 /** All nodes that the demo ever starts. */

@@ -2,6 +2,7 @@
 import { Effect, Ref, Semaphore, type Scope } from "effect"
 import type { NodeId } from "../../domain/model/Scalars.ts"
 import { line, type Span, span } from "../terminal/Paint.ts"
+import { wrap } from "../terminal/Wrap.ts"
 import { duration } from "./DemoResult.ts"
 import type { Display, Output } from "./Display.ts"
 import { type Fleet, nowMs } from "./Fleet.ts"
@@ -17,6 +18,10 @@ const pauseMs = 700
 const clearUp = (lines: number): string => (lines === 0 ? "" : `\u001b[${lines}F\u001b[J`)
 const hideCursor = "\u001b[?25l"
 const showCursor = "\u001b[?25h"
+
+/** Before rows that go on. */
+const indent = "  "
+const isOfTable = /^[┌│├└]/
 
 interface Drawn {
   readonly lines: number
@@ -63,6 +68,22 @@ export const make = Effect.fnUntraced(function* (
   const setStep = (step: Drawn["step"]) => Ref.update(drawn, (last) => ({ ...last, step }))
   const paint = (spans: ReadonlyArray<Span>): string => line(spans, Number.POSITIVE_INFINITY, output.canColor)
 
+  /** The outcome of a step, in rows that fit the terminal: it would break them within words. */
+  const outcome = (name: string, took: string, story: string): ReadonlyArray<string> => {
+    const columns = output.columns()
+    const heading = `✔ ${name} ${took}: `
+    const [first = "", ...rest] = wrap(story, columns - indent.length, columns - heading.length)
+    return [
+      paint([span("✔ ", "green"), span(name, "bold"), span(` ${took}: `), span(first, "dim")]),
+      ...rest.map((row) => paint([span(indent), span(row, "dim")]))
+    ]
+  }
+  const fitted = (text: string): ReadonlyArray<string> => {
+    const columns = output.columns()
+    if (text.length <= columns || isOfTable.test(text)) return [text]
+    return wrap(text, columns - 2 * indent.length, columns).map((row, i) => (i === 0 ? row : indent + indent + row))
+  }
+
   yield* Effect.acquireRelease(output.write(hideCursor), () =>
     Effect.flatMap(Ref.get(drawn), ({ lines }) => output.write(clearUp(lines) + showCursor))
   )
@@ -77,19 +98,9 @@ export const make = Effect.fnUntraced(function* (
       }),
     finished: (result, story) =>
       setStep(undefined).pipe(
-        Effect.andThen(
-          draw([
-            "",
-            paint([
-              span("✔ ", "green"),
-              span(result.name, "bold"),
-              span(` ${duration(result.ms)}: `),
-              span(story, "dim")
-            ])
-          ])
-        ),
+        Effect.andThen(Effect.suspend(() => draw(["", ...outcome(result.name, duration(result.ms), story)]))),
         Effect.andThen(Effect.sleep(pauseMs))
       ),
-    print: (lines) => Effect.andThen(setStep(undefined), draw(lines))
+    print: (lines) => Effect.andThen(setStep(undefined), draw(lines.flatMap(fitted)))
   }
 })

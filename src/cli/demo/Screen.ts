@@ -36,9 +36,10 @@ export interface Moment {
 
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
-/** Columns of a partition bar: at most, and left for the rest of its line. */
+/** Columns of a bar: at most, and left for the rest of its line, of a node and of what goes on. */
 const maxBarColumns = 48
 const besideBar = 43
+const besideProgress = 52
 
 /** The report made last of those that run: what the cluster looks like now. */
 const newest = (state: FleetState.FleetState): NodeReport | undefined =>
@@ -111,9 +112,9 @@ const labelled = (label: string, bar: string, style: Style, text: string): Reado
 ]
 
 const progressLines = ({ state, step, writes }: Moment, columns: number): ReadonlyArray<ReadonlyArray<Span>> => {
-  const width = Math.max(0, Math.min(maxBarColumns, columns - besideBar))
+  const width = Math.max(0, Math.min(maxBarColumns, columns - besideProgress))
   const { acknowledged, unknown } = writes
-  const told = `${grouped(acknowledged)} of ${grouped(writes.writes)}${unknown === 0 ? "" : `, ${unknown} unknown`}`
+  const told = `${grouped(acknowledged)} of ${grouped(writes.writes)}${unknown === 0 ? "" : `, ${grouped(unknown)} unknown`}`
   const { bytes, finished, open, queued } = FleetState.migrations(state)
   const done = Math.max(0, finished - (step?.finishedBefore ?? finished))
   const all = done + open + queued

@@ -96,3 +96,21 @@ it.effect("at the end the view is gone, what was printed stays, and the cursor i
     assert.strictEqual(written.length, drawn)
   })
 )
+
+it.effect("what stays is broken between words, so that the terminal breaks nothing itself", () =>
+  Effect.gen(function* () {
+    const { close, display: live, screen } = yield* display
+    yield* Effect.forkChild(
+      live.finished(result, "n4 is gone: its 68 partitions have living owners after 753 ms, 68 of them")
+    )
+    yield* TestClock.adjust("1 seconds")
+    assert.deepStrictEqual(screen().slice(2, 4), [
+      "✔ kill 120 ms: n4 is gone: its 68 partitions have living",
+      "  owners after 753 ms, 68 of them"
+    ])
+    yield* live.print([`FAILED: ${"word ".repeat(20)}`, `┌${"─".repeat(66)}┐`])
+    yield* close
+    const long = screen().filter((row) => row.length > 60)
+    assert.deepStrictEqual(long, [`┌${"─".repeat(66)}┐`])
+  })
+)

@@ -50,16 +50,16 @@ describe("frame", () => {
       "  n1  ★ active   ████████████████████    3 owned    1 backed up",
       "  n2    suspect  ████████░░░░░░░░░░░░    1 owned    3 backed up",
       "  n3             ░░░░░░░░░░░░░░░░░░░░    0 owned    0 backed up",
-      "  writes         ██████████░░░░░░░░░░ 50,000 of 100,000",
-      "  migrations     ░░░░░░░░░░░░░░░░░░░░ none, 0.0 MB so far"
+      "  writes         █████░░░░░░ 50,000 of 100,000",
+      "  migrations     ░░░░░░░░░░░ none, 0.0 MB so far"
     ])
   })
 
   it("shows how far the migrations of the step are, and writes whose outcome is unknown", () => {
-    const writes = { writes: 1000, acknowledged: 999, unknown: 1 }
+    const writes = { writes: 100_000, acknowledged: 95_678, unknown: 4321 }
     assert.deepStrictEqual(frame({ ...moment, state: copying, writes }, 80, false).slice(-2), [
-      "  writes         ████████████████████████████████████░ 999 of 1,000, 1 unknown",
-      "  migrations     ██████████████░░░░░░░░░░░░░░░░░░░░░░░ 8 of 20, 1.3 MB"
+      "  writes         ██████████████████████████░░ 95,678 of 100,000, 4,321 unknown",
+      "  migrations     ███████████░░░░░░░░░░░░░░░░░ 8 of 20, 1.3 MB"
     ])
   })
 
