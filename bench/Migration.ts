@@ -1,6 +1,7 @@
 /**
  * `npm run bench:migration`: moves one partition of 1 GiB, and then ten of 128 MiB at once, between real processes while
- * a client on a third node reads and writes in them, and tells what that costs: memory, latency, gaps, heartbeats.
+ * a client on a third node reads and writes in them, and tells what that costs: memory, latency, gaps, heartbeats. When
+ * they have moved, the source hands over what it still holds and drops it; that is measured as well.
  *
  * `--quick` moves 64 MiB, and four of 16 MiB. `--mib N`, `--partitions N`, `--each-mib N` set the sizes, `--rate N`
  * the bytes per second of copies in MiB, `--per-second N` the client's operations, `--value-bytes N` the size of a
@@ -56,12 +57,17 @@ interface Moved {
   readonly seconds: number
   readonly baseline: Load
   readonly during: Load
+  /** Until the source has handed over what it still held, and has dropped it. */
+  readonly handOver: Load
+  readonly handOverSeconds: number
   readonly source: Watched
   readonly destination: Watched
   readonly client: Watched
 }
 
 const roles = { client: "client", source: "source", destination: "destination" } as const
+/** As long as all of it may take at a quarter of the rate. */
+const settleMs = ({ bytes, count }: Size): number => 30_000 + (4000 * count * bytes) / (rate * mib)
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const say = (text: string) => process.stderr.write(`\r${text.padEnd(60)}`)
 
@@ -106,13 +112,26 @@ const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<M
     seconds = (performance.now() - startMs) / 1000
     await pause(aroundMs)
   })
+  say("hands over …")
+  const handedMs = performance.now()
+  const handOver = await loaded(client, partitionIds, () => settle(nodes, false, settleMs(size)))
+  const handOverSeconds = (performance.now() - handedMs) / 1000
   const [atSource, atDestination, atClient] = await Promise.all(
     watched.map((node) => node.ask({ type: "stopWatch" }, Watched))
   )
   if (atSource === undefined || atDestination === undefined || atClient === undefined) throw new Error("three nodes")
   say("")
-  await settle(nodes, false)
-  return { size, seconds, baseline, during, source: atSource, destination: atDestination, client: atClient }
+  return {
+    size,
+    seconds,
+    baseline,
+    during,
+    handOver,
+    handOverSeconds,
+    source: atSource,
+    destination: atDestination,
+    client: atClient
+  }
 }
 
 // ---- printing -----------------------------------------------------------------------------------
@@ -146,19 +165,27 @@ const format = (moved: Moved): string => {
   const { destination: destinationBeyond, source: sourceBeyond } = beyond(moved)
   const gapMs = Math.max(source.heartbeatGapMs, destination.heartbeatGapMs, client.heartbeatGapMs)
   const suspicion = Math.max(source.suspicion, destination.suspicion, client.suspicion)
-  const ratio = (kind: "put" | "get") => during[kind].p99 / baseline[kind].p99
+  const held = (load: Load, kind: "put" | "get"): string => {
+    const ratio = load[kind].p99 / baseline[kind].p99
+    return judged(latencies(load, kind), ratio <= 2, `p99 ${ratio.toFixed(1)}×, ≤ 2×`)
+  }
+  const { handOver, handOverSeconds } = moved
   const lines: ReadonlyArray<readonly [string, string]> = [
     ["moved in", `${seconds.toFixed(1)} s, ${((size.count * size.bytes) / mib / seconds).toFixed(1)} MiB/s`],
     ["buffered, own books", judged(inMib(buffered), buffered <= 32 * mib, "≤ 32 MiB")],
     ["source, peak beyond data", judged(inMib(sourceBeyond), sourceBeyond <= 96 * mib, "≤ 96 MiB")],
     ["destination, the same", judged(inMib(destinationBeyond), destinationBeyond <= 96 * mib, "≤ 96 MiB")],
     ["put, before", latencies(baseline, "put")],
-    ["put, meanwhile", judged(latencies(during, "put"), ratio("put") <= 2, `p99 ${ratio("put").toFixed(1)}×, ≤ 2×`)],
+    ["put, meanwhile", held(during, "put")],
     ["get, before", latencies(baseline, "get")],
-    ["get, meanwhile", judged(latencies(during, "get"), ratio("get") <= 2, `p99 ${ratio("get").toFixed(1)}×, ≤ 2×`)],
+    ["get, meanwhile", held(during, "get")],
     ["longest write gap, before", inMs(baseline.longestGapMs)],
     ["meanwhile", judged(inMs(during.longestGapMs), during.longestGapMs <= 100, "≤ 100 ms")],
-    ["operations failed", `${during.failed} (before ${baseline.failed})`],
+    ["handed over in", `${handOverSeconds.toFixed(1)} s`],
+    ["put, then", held(handOver, "put")],
+    ["get, then", held(handOver, "get")],
+    ["longest write gap, then", judged(inMs(handOver.longestGapMs), handOver.longestGapMs <= 100, "≤ 100 ms")],
+    ["operations failed", `${during.failed + handOver.failed} (before ${baseline.failed})`],
     [
       "heartbeats, one a second",
       judged(
@@ -204,7 +231,7 @@ const main = async (): Promise<number> => {
     results.push(moved)
   }
   if (flags.json) console.log(JSON.stringify(results))
-  const failed = results.reduce((sum, { during }) => sum + during.failed, 0)
+  const failed = results.reduce((sum, { during, handOver }) => sum + during.failed + handOver.failed, 0)
   if (failed > 0) console.error(`${failed} operations failed`)
   return failed > 0 ? 1 : 0
 }

@@ -70,8 +70,12 @@ const all = async (nodes: ReadonlyArray<NodeProcess>, command: Command): Promise
 }
 
 /** Until every node says that all is where the table has it; `balanced`: and that the table is as it is to be. */
-export const settle = async (nodes: ReadonlyArray<NodeProcess>, balanced: boolean): Promise<void> => {
-  const untilMs = performance.now() + settleTimeoutMs
+export const settle = async (
+  nodes: ReadonlyArray<NodeProcess>,
+  balanced: boolean,
+  timeoutMs: number = settleTimeoutMs
+): Promise<void> => {
+  const untilMs = performance.now() + timeoutMs
   while (performance.now() < untilMs) {
     const isSettled = await all(nodes, { type: "settled", nodes: nodes.length })
     if (isSettled && (!balanced || (await all(nodes, { type: "balanced" })))) return

@@ -65,7 +65,7 @@ const take = (step: DataStep, event: DataEvent): void => {
       break
     case "Woken":
       step.woken()
-      CopyOut.pumpAll(step)
+      flow(step)
   }
 }
 
@@ -240,6 +240,15 @@ const cancelled = (step: DataStep, message: ClusterMessageOf<"MIGRATE_CANCEL">):
   CopyOut.cancelled(step, partition, message.migrationId)
   CopyIn.cancelled(partition, message.migrationId)
   Strays.consider(step, partition)
+}
+
+/** Copies, and what is handed over, have the first chunk by turns. */
+const flow = (step: DataStep): void => {
+  const { state } = step
+  state.isTurnOfStrays = !state.isTurnOfStrays
+  if (state.isTurnOfStrays) Strays.flow(step)
+  CopyOut.pumpAll(step)
+  Strays.flow(step)
 }
 
 // ---- the store and the time -----------------------------------------------------------------------

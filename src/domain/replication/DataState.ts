@@ -283,6 +283,9 @@ export interface DataState {
   copyBytes: number
   /** Partitions that are being copied from here; the one whose turn it is stands first. */
   readonly copies: Set<PartitionData>
+  /** Partitions of which a chunk to hand over waits for its time. */
+  readonly waitingStrays: Set<PartitionData>
+  isTurnOfStrays: boolean
   /** Bytes that may be sent in copies now; below 0 what was sent too early. */
   copyBudget: { bytes: number; atMs: number }
   /** When the node is to be woken next, the earliest if there are several times. */
@@ -312,6 +315,8 @@ export const initialData = (settings: DataSettings, sight: Sight, nowMs: number)
   pendingBytes: 0,
   copyBytes: 0,
   copies: new Set(),
+  waitingStrays: new Set(),
+  isTurnOfStrays: false,
   copyBudget: { bytes: 0, atMs: nowMs },
   wakeAtMs: undefined,
   lastId: 0,

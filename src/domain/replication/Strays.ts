@@ -14,6 +14,7 @@ import type { Awaited, PartitionData, StrayHandOff } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
+import { Pace } from "./Pace.ts"
 import * as Recovering from "./Recovering.ts"
 import * as Tombstones from "./Tombstones.ts"
 
@@ -75,6 +76,7 @@ export const stop = (step: DataStep, partition: PartitionData): void => {
   const session = partition.stray
   if (session === undefined) return
   partition.stray = undefined
+  step.state.waitingStrays.delete(partition)
   if (!session.isRead) step.store(partition.id, { _tag: "CloseRead", reader: session.reader }, { _tag: "Nothing" })
 }
 
@@ -88,12 +90,26 @@ const read = (step: DataStep, partition: PartitionData, session: StrayHandOff): 
 const send = (step: DataStep, partition: PartitionData, session: StrayHandOff): void => {
   if (session.chunk === undefined) return
   session.sentAtMs = step.nowMs
+  if (!Pace.mayFlow(step)) {
+    step.state.waitingStrays.add(partition)
+    return
+  }
+  step.state.waitingStrays.delete(partition)
+  Pace.spend(step, session.chunk.data.length)
   const content = { chunks: [session.chunk], deltas: [] }
   const { batch, incarnation, owner } = session
   const ageMs = Tombstones.ageOf(step, partition)
   const offer = { partitionId: partition.id, batch, content, epoch: partition.epoch, ageMs }
   if (owner === step.selfId) Owner.offer(step, owner, incarnation, offer)
   else step.tell(owner, partition.id, { type: "offer", ...offer }, incarnation)
+}
+
+/** Sends what has waited for its time. */
+export const flow = (step: DataStep): void => {
+  for (const partition of Array.from(step.state.waitingStrays)) {
+    if (partition.stray === undefined) step.state.waitingStrays.delete(partition)
+    else send(step, partition, partition.stray)
+  }
 }
 
 const repeat = (step: DataStep, partition: PartitionData, session: StrayHandOff): void => {

@@ -10,6 +10,11 @@ const source = () => new Plane("a", table, { repairIntervalMs: 1e9 })
 const fresh = { epoch: Epoch.none, ageMs: 0 }
 const destination = () => new Plane("c", table, { repairIntervalMs: 1e9 })
 
+// Chunks of 1000 bytes, 100 of them a second.
+const pace = { repairIntervalMs: 1e9, chunkBytes: 1000, copyBytesPerSecond: 100_000 }
+const paced = () => new Plane("a", { ...table, rows: ["a+b", "a+b"] }, pace)
+const large: StoreResult = { _tag: "Chunk", chunk: { mapName: "m", mapType: "lww", data: new Uint8Array(1000) } }
+
 describe("the source of a copy", () => {
   it("reads the partition, sends it in parts, and says when that was all", () => {
     const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
@@ -108,11 +113,6 @@ describe("the source of a copy", () => {
     a.told("c", { type: "copied", partitionId: 0, migrationId: "5-1", sequence: 0, accepted: true })
     expect(a.text()).toContain("MIGRATE_DATA 1")
   })
-
-  // Chunks of 1000 bytes, 100 of them a second.
-  const paced = () => new Plane("a", { ...table, rows: ["a+b", "a+b"] }, pace)
-  const pace = { repairIntervalMs: 1e9, chunkBytes: 1000, copyBytesPerSecond: 100_000 }
-  const large: StoreResult = { _tag: "Chunk", chunk: { mapName: "m", mapType: "lww", data: new Uint8Array(1000) } }
 
   it("sends chunks evenly: each waits until the one before has had its time", () => {
     const a = paced().receive("a", startOf("5-1", "c")).stored(large).stored(large)
@@ -240,6 +240,17 @@ describe("data that its node does not hold any more", () => {
         StrayHandedOver"
     `)
     expect(a.partition.hasData).toBe(false)
+  })
+
+  it("flows at the rate of copies", () => {
+    const a = paced().put(1, "k").stored(wrote("k"))
+    a.table({ version: 6, rows: ["b+c"] })
+    a.stored({ _tag: "Size", records: 2, version: 7 }).stored(large)
+    expect(a.text()).toContain("b <- offer")
+    a.told("b", { type: "offered", partitionId: 0, batch: a.partition.stray?.batch ?? 0, accepted: true }).stored(large)
+    expect(a.text()).toContain("wake in 10 ms")
+    expect(a.woken(9).text()).not.toContain("b <- offer")
+    expect(a.woken(1).text()).toContain("b <- offer")
   })
 
   it("is confirmed by the owner once its backups hold it (rule 17)", () => {
