@@ -114,8 +114,12 @@ const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<M
   })
   say("hands over …")
   const handedMs = performance.now()
-  const handOver = await loaded(client, partitionIds, () => settle(nodes, false, settleMs(size)))
-  const handOverSeconds = (performance.now() - handedMs) / 1000
+  let handOverSeconds = 0
+  const handOver = await loaded(client, partitionIds, async () => {
+    await settle(nodes, false, settleMs(size))
+    handOverSeconds = (performance.now() - handedMs) / 1000
+    await pause(1000)
+  })
   const [atSource, atDestination, atClient] = await Promise.all(
     watched.map((node) => node.ask({ type: "stopWatch" }, Watched))
   )

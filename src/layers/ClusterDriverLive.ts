@@ -199,9 +199,12 @@ export const layer = (
       }
       const receiveAll = Effect.fnUntraced(function* (events: ReadonlyArray<TransportEvent>) {
         for (const event of events) if (!isHandedOver(event)) yield* receive(event)
-        if (data !== undefined) yield* data.room
       })
-      yield* transport.receive.pipe(Effect.flatMap(receiveAll), Effect.forever, forkVital)
+      // Heartbeats are heard also while the data plane has more than enough to do.
+      const next = Effect.suspend((): Effect.Effect<ReadonlyArray<TransportEvent>> =>
+        data === undefined || data.hasRoom() ? transport.receive : transport.receiveUrgent(data.room)
+      )
+      yield* next.pipe(Effect.flatMap(receiveAll), Effect.forever, forkVital)
 
       // The detector is asked on the clock that the protocol will read: without this process's stalls.
       const judge = Effect.suspend(() => {

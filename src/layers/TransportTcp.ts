@@ -191,6 +191,7 @@ const make = Effect.fnUntraced(function* ({ host, port, ...changed }: TransportT
   return Transport.of({
     localAddress: formatAddress(host, NetAddress.isInetAddress(server.address) ? server.address.port : port),
     receive: state.inbox.receive,
+    receiveUrgent: state.inbox.receiveUrgent,
     counters: Effect.sync(() => ({ ...state.counters })),
     dial: (address) => dial(state, address),
     send: (connection, message, priority = "normal", byteFields = "array") =>

@@ -1,19 +1,20 @@
 /**
  * Connections to peers, and the messages on them. The transport knows no nodes: a connection is a
  * number, which of them belongs to which member is the protocol's business. What happens comes back
- * as events, in one bounded sequence; every method returns at once.
+ * as events, in two bounded lanes; every method returns at once.
  *
  * **Order.** Events of one connection come in the order in which they happened: `Accepted` or
  * `Dialled` first, `Closed` last, once. Messages of one priority arrive in the order in which they
- * were sent, as long as the connection lives; urgent ones overtake normal ones. Nothing is sent
- * twice. What was sent and not yet written when a connection ends is lost.
+ * were sent, as long as the connection lives; urgent ones overtake normal ones, on their way out and when they wait to
+ * be received. Nothing is sent twice. What was sent and not yet written when a connection ends is lost.
  *
  * **Unidentified connections.** An accepted connection may send one small message and is then not
  * read until {@link Transport} `identify` says that the message names an acceptable peer. It is closed
  * when that takes too long; the number of such connections is bounded. A dialled connection is one
  * that this node wanted: it counts as identified.
  *
- * **Backpressure.** When nobody receives, the readers stop and the peers' writes stall. A peer that
+ * **Backpressure.** When nobody receives, the readers stop and the peers' writes stall. A reader stops only at a message
+ * for which its lane has no room. A peer that
  * reads too slowly fills the outbox of its connection, which is then closed: a sender of bulk data
  * waits for `awaitRoom` before each message.
  */
@@ -130,8 +131,16 @@ export class Transport extends Context.Service<
     readonly identify: (connection: ConnectionId) => Effect.Effect<void>
     /** Sends what is queued, within `lingerMs`, and closes; `Closed` (`local`) follows. */
     readonly close: (connection: ConnectionId) => Effect.Effect<void>
-    /** All events that wait, at least one. For one consumer. */
+    /**
+     * Events that wait, at least one: what opens connections and what is urgent first, all of it, then some of the
+     * others. For one consumer, together with `receiveUrgent`.
+     */
     readonly receive: Effect.Effect<Arr.NonEmptyReadonlyArray<TransportEvent>>
+    /**
+     * Only events that open connections and urgent messages, for a consumer that can take no others now; perhaps none
+     * once `until` has ended.
+     */
+    readonly receiveUrgent: (until: Effect.Effect<void>) => Effect.Effect<ReadonlyArray<TransportEvent>>
     /** `host:port` where this transport listens, with the port that was really bound. */
     readonly localAddress: string
     readonly counters: Effect.Effect<TransportCounters>

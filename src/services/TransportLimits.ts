@@ -30,8 +30,8 @@ const schema = Schema.Struct({
   /** Bulk bytes handed to the socket in one write: an urgent message waits for no more. Default 64 KiB, or one frame. */
   maxWriteBytes: Count,
   /**
-   * Events that may wait to be received. At the bound the readers stop, and so, in turn, do the
-   * peers' writes. Each connection may overshoot by what one read returned. Default 4096.
+   * Events that may wait to be received, in each of two lanes: urgent ones, and all others. At the bound the readers
+   * stop, and so, in turn, do the peers' writes. Each connection may overshoot by what one read returned. Default 4096.
    */
   maxInboxEvents: Count,
   /** Bytes of the payloads of those events; as `maxInboxEvents`. Default 32 MiB. */

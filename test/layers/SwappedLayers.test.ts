@@ -47,6 +47,7 @@ describe("any one layer can be swapped", () => {
           identify: () => Effect.void,
           close: () => Effect.void,
           receive: Effect.never,
+          receiveUrgent: () => Effect.never,
           localAddress: "127.0.0.1:9001",
           counters: Effect.die("no counters")
         })

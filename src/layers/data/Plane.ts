@@ -26,8 +26,8 @@ import * as StoreLanes from "./StoreLanes.ts"
 import { closeAll, type StoreAccess, storedPartitions } from "./StoreRequests.ts"
 
 /**
- * Events that wait. Beyond, the driver waits before it hands over more, and a client's request is refused as
- * overloaded. Default 16,384.
+ * Events that wait. Beyond, the driver receives only what is urgent, and a client's request is refused as overloaded;
+ * what it has received already comes on top. Default 16,384.
  */
 export const maxWaitingEvents = 16_384
 /** Bytes in the requests of this node's clients that have no answer yet; beyond, they are overloaded. Default 32 MiB. */
@@ -293,6 +293,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
       run,
       seen: (sight: Sight) => feed({ _tag: "Seen", sight }),
       delivered,
+      hasRoom: () => room.isOpen(),
       room: Effect.suspend(() => (room.isOpen() ? Effect.void : room.await))
     }
   }

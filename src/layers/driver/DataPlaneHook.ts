@@ -25,7 +25,9 @@ export interface DataPlaneHook {
   readonly run: (kernel: Kernel) => Effect.Effect<Effect.Effect<never>, never, Scope.Scope>
   readonly seen: (sight: Sight) => void
   readonly delivered: (from: NodeId, message: ClusterMessage) => void
-  /** Waits while more than enough has been handed over. */
+  /** Less has been handed over than may wait. */
+  readonly hasRoom: () => boolean
+  /** Waits for that. */
   readonly room: Effect.Effect<void>
 }
 

@@ -114,8 +114,7 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
         const handler = forward === undefined ? undefined : cell.forwards.get(forward)
         if (message.type === "OP_FORWARD" && handler !== undefined) return handler(command.from, message)
         if (cell.data !== undefined && isForData(command.message)) {
-          cell.data.delivered(command.from, command.message)
-          return yield* cell.data.room
+          return cell.data.delivered(command.from, command.message)
         }
         return yield* Queue.offer(channels.inboundMessages, {
           senderNodeId: command.from,

@@ -132,6 +132,7 @@ const send = (hub: Hub, node: Node.MemoryNode, connection: ConnectionId, message
 const transport = (hub: Hub, node: Node.MemoryNode): Transport["Service"] => ({
   localAddress: node.address,
   receive: node.inbox.receive,
+  receiveUrgent: node.inbox.receiveUrgent,
   counters: Effect.sync(() => ({ ...node.counters })),
   dial: (address) => dial(hub, node, address),
   send: (connection, message, priority = "normal") => send(hub, node, connection, message, priority),

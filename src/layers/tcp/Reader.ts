@@ -62,7 +62,6 @@ const tooLarge = ({ counters }: Shared, error: Frame.FrameTooLarge): Ending => {
 /** Offers the messages, up to the first that is none; with that, the connection is over. */
 const deliver = ({ counters, inbox }: Shared, { id: connection }: Connection, frames: ReadonlyArray<Uint8Array>) => {
   const events: Array<TransportEvent> = []
-  let payloadBytes = 0
   let malformed: Ending | undefined
   for (const frame of frames) {
     counters.framesIn += 1
@@ -74,8 +73,7 @@ const deliver = ({ counters, inbox }: Shared, { id: connection }: Connection, fr
       events.push({ _tag: "Malformed", connection, error: decoded.failure })
       break
     }
-    payloadBytes += frame.length
     events.push({ _tag: "Received", connection, message: decoded.success, payloadBytes: frame.length })
   }
-  return Effect.as(inbox.offer(events, payloadBytes), malformed)
+  return Effect.as(inbox.offer(events), malformed)
 }

@@ -180,6 +180,7 @@ export class SimulatedTransport {
     return {
       localAddress: this.address,
       receive: this.inbox.receive,
+      receiveUrgent: this.inbox.receiveUrgent,
       counters: Effect.sync(() => ({ ...this.counters })),
       dial: (address) =>
         Effect.suspend(() => {

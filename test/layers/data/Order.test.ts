@@ -17,6 +17,7 @@ describe("order", () => {
           run: () => Effect.succeed(Effect.never),
           seen: () => void told.push("seen"),
           delivered: (from) => void told.push(from),
+          hasRoom: () => true,
           room: Effect.void
         }
         const node = TestCluster.layer().pipe(Layer.provide(Layer.succeed(DataPlaneHook, hook)))
