@@ -137,6 +137,11 @@ const flags = {
     "Milliseconds after which a leaving node goes in any state, at least 1000",
     own.leaveTimeoutMs
   ),
+  drainTimeoutMs: count(
+    "drain-timeout-ms",
+    "Milliseconds that a leaving node with data stays at most until others hold its partitions; 0: it does not hand over",
+    own.drainTimeoutMs
+  ),
   store: Flag.String("store").pipe(
     Flag.filterMap(storeOf, () => "memory, or sqlite: and the path of a file"),
     Flag.withMetavar("memory|sqlite:path"),
@@ -210,6 +215,7 @@ export const node = Command.make(
       maxMembers: given.maxMembers,
       joinTimeoutMs: given.joinTimeoutMs,
       leaveTimeoutMs: given.leaveTimeoutMs,
+      drainTimeoutMs: given.drainTimeoutMs,
       ...Option.match(given.zone, { onNone: () => ({}), onSome: (zone) => ({ zone }) }),
       ...Option.match(authToken, { onNone: () => ({}), onSome: (authToken) => ({ authToken }) })
     })

@@ -221,11 +221,12 @@ export const layer = (
       })
       yield* beat.pipe(Effect.repeat(Schedule.fixed(state.timing.tickIntervalMs)), forkVital)
 
+      const leaveMs = node.leaveTimeoutMs + (data === undefined ? 0 : node.drainTimeoutMs)
       yield* Effect.addFinalizer(() =>
         commit(transition(Leaving.begin)).pipe(
           // In a fiber of its own: here the timeout could not end the wait, and an interruption of the scope's
           // fiber would. A driver that failed has been reported already.
-          Effect.andThen(Effect.forkDetach(Effect.timeoutOption(Deferred.await(stopped), node.leaveTimeoutMs))),
+          Effect.andThen(Effect.forkDetach(Effect.timeoutOption(Deferred.await(stopped), leaveMs))),
           Effect.flatMap(Fiber.await)
         )
       )

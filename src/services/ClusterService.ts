@@ -23,7 +23,10 @@ export class ClusterService extends Context.Service<
      */
     readonly subscribeChanges: Stream.Stream<ClusterChange>
     readonly health: Effect.Effect<ClusterHealth>
-    /** Leaves in good order; completes when this node is out of a settled view, or has waited `leaveTimeoutMs`. */
+    /**
+     * Leaves in good order; completes when this node is out of a settled view, or has waited `leaveTimeoutMs`. A node
+     * with data hands over what it holds before, for `drainTimeoutMs` at most.
+     */
     readonly leave: Effect.Effect<void>
     /** Completes when the node stops by itself. */
     readonly stopped: Effect.Effect<StopReason>

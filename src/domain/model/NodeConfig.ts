@@ -28,8 +28,13 @@ const schema = Schema.Struct({
   maxMembers: U32,
   /** Milliseconds after which a node that found no cluster gives up, at least 1000. Default 30,000. */
   joinTimeoutMs: U64,
-  /** Milliseconds after which a leaving node goes in any state, at least 1000. Default 60,000. */
+  /** Milliseconds after which a leaving node goes in any state, at least 1000; counts once it has handed over. Default 60,000. */
   leaveTimeoutMs: U64,
+  /**
+   * Milliseconds that a leaving node with data stays at most until others hold its partitions; then it goes without, and
+   * says so. 0: it does not hand over. Default 600,000.
+   */
+  drainTimeoutMs: U64,
   /** Shortest and longest wait before a lost connection is dialled again, with jitter. Defaults 50 and 5000. */
   redialMinMs: U64,
   redialMaxMs: U64
@@ -45,6 +50,7 @@ const defaults = {
   maxMembers: 1000,
   joinTimeoutMs: 30_000,
   leaveTimeoutMs: 60_000,
+  drainTimeoutMs: 600_000,
   redialMinMs: 50,
   redialMaxMs: 5000
 } as const
@@ -92,6 +98,11 @@ const requirements: ReadonlyArray<Requirement<NodeConfig>> = [
     field: "leaveTimeoutMs",
     holds: (c) => isWholeIn(c.leaveTimeoutMs, 1000, Number.MAX_SAFE_INTEGER),
     wanted: "at least 1000 milliseconds"
+  },
+  {
+    field: "drainTimeoutMs",
+    holds: (c) => isWholeIn(c.drainTimeoutMs, 0, Number.MAX_SAFE_INTEGER),
+    wanted: "a whole number of milliseconds"
   },
   { field: "redialMinMs", holds: (c) => isWholeIn(c.redialMinMs, 1, 600_000), wanted: "1…600000 milliseconds" },
   {

@@ -169,7 +169,8 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
 export const dissolve = (step: Step, why: string, target: string | undefined, former: ReadonlyArray<Voter>): void => {
   const joined = step.joined
   if (joined === undefined) return
-  if (step.state.leavingSinceMs !== undefined) {
+  // What it has not handed over yet it hands over to those whom it joins.
+  if (step.state.leavingSinceMs !== undefined && step.state.drainUntilMs === undefined) {
     step.run({ _tag: "Stop", reason: { _tag: "Left" } })
     return
   }

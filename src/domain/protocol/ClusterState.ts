@@ -127,6 +127,13 @@ export interface QueuedJoin {
   readonly askedAtMs: number
 }
 
+/** A leave that waits for the next view. */
+export interface QueuedLeave {
+  readonly incarnation: Incarnation
+  /** The leaver hands over its partitions first. */
+  readonly drains: boolean
+}
+
 /** Holds a view. */
 export interface Joined {
   readonly _tag: "Joined"
@@ -155,7 +162,7 @@ export interface Joined {
   // The acting master's desk.
   readonly sentAtMs: number
   readonly joins: ReadonlyMap<NodeId, QueuedJoin>
-  readonly leaves: ReadonlyMap<NodeId, Incarnation>
+  readonly leaves: ReadonlyMap<NodeId, QueuedLeave>
   /** Nodes of the reference that the view admits, until they have their welcome: they take the first table and no other. */
   readonly unwelcomed: ReadonlySet<NodeId>
   /** Up to where nodes of the reference have counted their own views; the next one must be above. */
@@ -222,8 +229,12 @@ export interface ClusterState {
   readonly peers: PersistentMap<NodeId, Peer>
   /** After a stall of its own this node neither proposes nor declares until then. */
   readonly holdUntilMs: number
-  /** When this node was asked to leave. */
+  /** When this node was asked to leave, or had handed over what it held. */
   readonly leavingSinceMs: number | undefined
+  /** Until when it stays at most to hand over; `undefined`: it does not hand over, or not any more. */
+  readonly drainUntilMs: number | undefined
+  /** Its store holds data that belongs to others. */
+  readonly hasStrays: boolean
   /** Highest view version ever held: nothing lower is ever adopted again. */
   readonly lastVersion: number
   /** The last settled member list, as subscribers know it. */
@@ -288,6 +299,8 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     peers: noPeers(),
     holdUntilMs: Number.NEGATIVE_INFINITY,
     leavingSinceMs: undefined,
+    drainUntilMs: undefined,
+    hasStrays: false,
     lastVersion: 0,
     published: { members: [], masterId: undefined },
     split: {

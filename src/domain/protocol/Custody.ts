@@ -40,6 +40,8 @@ interface Retry {
 export interface MigrationDesk {
   /** The rows as they should be in the end; empty before the first plan. */
   readonly target: ReadonlyArray<PartitionAssignment>
+  /** Members that the target leaves out, because they leave. */
+  readonly leavers: ReadonlyArray<NodeId>
   /** Plans made for this view: several joins at once need a second one. */
   readonly rounds: number
   /** By partition; at most `maxParallelMigrations`. */
@@ -50,7 +52,14 @@ export interface MigrationDesk {
   readonly started: number
 }
 
-export const emptyDesk: MigrationDesk = { target: [], rounds: 0, open: new Map(), retries: new Map(), started: 0 }
+export const emptyDesk: MigrationDesk = {
+  target: [],
+  leavers: [],
+  rounds: 0,
+  open: new Map(),
+  retries: new Map(),
+  started: 0
+}
 
 /** The table version at which a migration was planned, or `undefined` if its id says none. */
 export const planVersionOf = (migrationId: string): number | undefined => {

@@ -4,8 +4,18 @@
  */
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import { isActing, type Joined, type QueuedJoin, selfMember } from "./ClusterState.ts"
-import { incarnationOf, isBaseVoter, isReference, maySuspect, memberOf, toVoter, votersOf } from "./ClusterView.ts"
+import {
+  incarnationOf,
+  isBaseVoter,
+  isReference,
+  isVoter,
+  maySuspect,
+  memberOf,
+  toVoter,
+  votersOf
+} from "./ClusterView.ts"
 import { maxEagerMembers, recountStep } from "./Bounds.ts"
+import * as Draining from "./Draining.ts"
 import { claim } from "./Mastership.ts"
 import { isLinked } from "./Mesh.ts"
 import * as Migrating from "./Migrating.ts"
@@ -119,6 +129,11 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
     } else members.push(member)
   }
 
+  const goes = (member: MemberInfo): boolean =>
+    withLeaves &&
+    joined.leaves.get(member.nodeId)?.incarnation === incarnationOf(member) &&
+    !Draining.isKept(step, joined, member)
+
   for (const member of joined.view.members) {
     const rejoin = joined.joins.get(member.nodeId)
     if (rejoin !== undefined && (rejoin.voter.incarnation !== incarnationOf(member) || isReference(member))) {
@@ -127,10 +142,12 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
       suspectSince.delete(member.nodeId)
       deadSince.delete(member.nodeId)
     } else if (member.nodeId === self.nodeId) {
-      const leaves = withLeaves && step.state.leavingSinceMs !== undefined && votersOf(joined.view.members).length > 1
-      if (leaves) causes.push(`${member.nodeId} leaves`)
+      // Of those who go at the same time the master goes last: a view needs somebody to settle it.
+      const isLast = !joined.view.members.some((one) => isVoter(one) && one.nodeId !== self.nodeId && !goes(one))
+      const asks = withLeaves && step.state.leavingSinceMs !== undefined && !isLast
+      if (asks && !Draining.isKept(step, joined, member)) causes.push(`${member.nodeId} leaves`)
       else members.push(member)
-    } else if (withLeaves && joined.leaves.get(member.nodeId) === incarnationOf(member)) {
+    } else if (goes(member)) {
       causes.push(`${member.nodeId} leaves`)
     } else if (member.state === "joining") keepJoining(member)
     else if (member.state === "dead") keepDead(member)

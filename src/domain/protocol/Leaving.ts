@@ -1,5 +1,5 @@
 /**
- * Going in good order. A leaver repeats its request until it is out of a settled view; a leaving
+ * Going in good order, once it has handed over what it holds (see `Draining`). A leaver repeats its request until it is out of a settled view; a leaving
  * master proposes a view without itself and exits only when a quorum of that view reports it settled,
  * or the survivors would never learn of it and take the leaver for dead.
  */
@@ -8,6 +8,7 @@ import type { LeaveRequestPayload } from "../wire/MembershipMessages.ts"
 import { isActing, selfMember } from "./ClusterState.ts"
 import { incarnationOf, isVoter, masterByAge, memberOf, votersOf } from "./ClusterView.ts"
 import type { Voter } from "../wire/Extensions.ts"
+import * as Draining from "./Draining.ts"
 import * as Duties from "./Duties.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Mesh from "./Mesh.ts"
@@ -21,7 +22,9 @@ const stop = (step: Step): void => step.run({ _tag: "Stop", reason: { _tag: "Lef
 /** This node is asked to leave. */
 export const begin = (step: Step): void => {
   if (step.state.leavingSinceMs !== undefined) return
-  step.set({ leavingSinceMs: step.nowMs })
+  const drains = step.state.carriesData && step.joined !== undefined
+  const drainUntilMs = drains ? step.nowMs + step.state.node.drainTimeoutMs : undefined
+  step.set({ leavingSinceMs: step.nowMs, drainUntilMs })
   step.note("leaving the cluster")
   tick(step)
 }
@@ -34,8 +37,10 @@ export const receive = (step: Step, request: LeaveRequestPayload): LeaveOutcome 
   if (member === undefined) return "notMember"
   const incarnation = request.incarnation ?? incarnationOf(member)
   if (incarnation !== incarnationOf(member)) return "otherIncarnation"
-  if (joined.leaves.get(request.nodeId) === incarnation) return "queued"
-  step.setJoined({ leaves: new Map(joined.leaves).set(request.nodeId, incarnation) })
+  const drains = request.drain === true
+  const known = joined.leaves.get(request.nodeId)
+  if (known?.incarnation === incarnation && known.drains === drains) return "queued"
+  step.setJoined({ leaves: new Map(joined.leaves).set(request.nodeId, { incarnation, drains }) })
   Duties.run(step)
   return "queued"
 }
@@ -62,9 +67,11 @@ export const exitWhenSettled = (step: Step): boolean => {
 
 /** What a leaving node does at every tick. */
 export const tick = (step: Step): void => {
-  const sinceMs = step.state.leavingSinceMs
-  if (sinceMs === undefined) return
+  if (step.state.leavingSinceMs === undefined) return
+  Draining.tick(step)
+  const { drainUntilMs, leavingSinceMs } = step.state
   const joined = step.joined
+  if (joined === undefined && drainUntilMs !== undefined) return
   // A node of the reference as leader takes no leave: it learns of the end of the connection.
   if (joined === undefined || joined.view.ledBy !== undefined) return stop(step)
   const self = selfMember(step.state, joined)
@@ -72,7 +79,9 @@ export const tick = (step: Step): void => {
     joined.settled &&
     self !== undefined &&
     !joined.view.members.some((member) => isVoter(member) && member.nodeId !== step.self.nodeId)
-  if (alone || step.nowMs - sinceMs > step.state.node.leaveTimeoutMs) return stop(step)
+  const isOver =
+    drainUntilMs === undefined && step.nowMs - (leavingSinceMs ?? step.nowMs) > step.state.node.leaveTimeoutMs
+  if (alone || isOver) return stop(step)
   if (self === undefined && joined.settled && isActing(step.state, joined)) {
     Heartbeat.broadcast(step)
     exitWhenSettled(step)
@@ -85,7 +94,8 @@ export const tick = (step: Step): void => {
       type: "LEAVE_REQUEST",
       nodeId: step.self.nodeId,
       reason: Option.some("shutdown"),
-      incarnation: step.self.incarnation
+      incarnation: step.self.incarnation,
+      ...(drainUntilMs === undefined ? {} : { drain: true })
     })
   }
 }

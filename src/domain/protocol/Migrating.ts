@@ -17,6 +17,7 @@ import { maxCompletedMigrations } from "./Bounds.ts"
 import { isActing, type Joined } from "./ClusterState.ts"
 import { incarnationOf, memberAs, memberOf, toVoter } from "./ClusterView.ts"
 import type { MigrationDesk, OpenMigration } from "./Custody.ts"
+import { leaversOf } from "./Draining.ts"
 import * as Mesh from "./Mesh.ts"
 import { recoveringNow, withoutReplaced } from "./MigrationBasis.ts"
 import { byUrgency, nextStep, replicasOf, rowWithCopy } from "./MigrationSteps.ts"
@@ -56,10 +57,26 @@ const mayAct = (step: Step, joined: Joined): boolean =>
 
 // ---- planning -------------------------------------------------------------------------------------
 
+/** The rows as they should be; whoever leaves is in none. */
+const targetFor = (
+  step: Step,
+  joined: Joined,
+  rows: ReadonlyArray<PartitionAssignment>,
+  leavers: ReadonlyArray<NodeId>
+): ReadonlyArray<PartitionAssignment> => {
+  const members = joined.view.members.filter(({ nodeId }) => !leavers.includes(nodeId))
+  return planFor(step.state, members, rows).target
+}
+
 const plan = (step: Step, joined: Joined, rounds: number): void => {
   const holders = holdersOf(joined.view.members)
   const rows = withoutReplaced(joined)
-  const { promotions, target } = planFor(step.state, joined.view.members, rows)
+  const leavers = leaversOf(step, joined)
+  const planned = planFor(step.state, joined.view.members, rows)
+  const { promotions } = planned
+  // Whoever leaves still owns what it does until others hold it.
+  const promoted = new Map([...rows, ...promotions].map((row) => [row.partitionId, row]))
+  const target = leavers.length === 0 ? planned.target : targetFor(step, joined, [...promoted.values()], leavers)
   const ids = new Set(holders.map(({ nodeId }) => nodeId))
   const custody = {
     ...joined.custody,
@@ -67,7 +84,7 @@ const plan = (step: Step, joined: Joined, rounds: number): void => {
     recovering: recoveringNow(joined, rows, ids, step.state.node.partitionCount)
   }
   step.setJoined({ tableViewVersion: joined.view.version })
-  setDesk(step, { target, rounds })
+  setDesk(step, { target, leavers, rounds })
   const changed = promotions.filter((row) => !sameRow(joined.table, row))
   reissue(step, joined, changed, custody)
   changeAtOnce(step)
@@ -241,7 +258,9 @@ export const run = (step: Step): void => {
   const joined = step.joined
   if (joined === undefined || !mayAct(step, joined) || !hasData(joined)) return
   if (holdersOf(joined.view.members).length === 0) return
-  if (joined.tableViewVersion !== joined.view.version || joined.migrations.target.length === 0) {
+  const { leavers, target } = joined.migrations
+  const isOld = joined.tableViewVersion !== joined.view.version || target.length === 0
+  if (isOld || leavers.join() !== leaversOf(step, joined).join()) {
     if (awaitsNewerTable(step, joined)) return
     plan(step, joined, 1)
   } else if (joined.migrations.rounds < maxRounds && isAtTarget(joined)) replan(step, joined)
@@ -284,8 +303,9 @@ export const cancelMove = (step: Step, partitionId: number): boolean => {
 
 // A second look once all has arrived; a plan that changes nothing publishes nothing.
 const replan = (step: Step, joined: Joined): void => {
-  const { target } = planFor(step.state, joined.view.members, ClusterPartitionTable.assignments(joined.table))
-  setDesk(step, { target, rounds: joined.migrations.rounds + 1 })
+  const leavers = leaversOf(step, joined)
+  const target = targetFor(step, joined, ClusterPartitionTable.assignments(joined.table), leavers)
+  setDesk(step, { target, leavers, rounds: joined.migrations.rounds + 1 })
   changeAtOnce(step)
 }
 

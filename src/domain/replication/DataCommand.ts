@@ -113,6 +113,8 @@ export type DataCommand =
       readonly partitionIds: ReadonlyArray<number>
       readonly empty: ReadonlyArray<number>
     }
+  /** To the kernel: does the store hold data that belongs to others, and that they have not been given? Told when it changes. */
+  | { readonly _tag: "Holds"; readonly strays: boolean }
   | { readonly _tag: "Answer"; readonly id: number; readonly outcome: Outcome }
   | { readonly _tag: "Changed"; readonly change: DataChange }
   /** `Woken` is to follow after so many milliseconds, at least 1. */

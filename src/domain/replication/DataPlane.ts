@@ -128,6 +128,7 @@ const becomeOther = (step: DataStep): void => {
     partition.suspendedTo = 0
     partition.wasOwner = false
     partition.wasReplica = false
+    partition.isReleased = false
   }
 }
 
@@ -154,6 +155,8 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
     partition.syncedAtMs = step.nowMs
     partition.isSetAside = false
   }
+  if (holds) partition.isReleased = false
+  else if (partition.wasReplica && step.state.isListed) partition.isReleased = true
   partition.wasOwner = owns
   partition.wasReplica = holds
   Owner.renew(step, partition)
@@ -297,6 +300,11 @@ const tick = (step: DataStep): void => {
       Recovering.declare(step)
       Recovering.judge(step)
     }
+  }
+  const hasStrays = [...step.state.partitions.values()].some((one) => !one.isReleased && Strays.isStray(step, one))
+  if (hasStrays !== step.state.hasStrays) {
+    step.state.hasStrays = hasStrays
+    step.run({ _tag: "Holds", strays: hasStrays })
   }
   Repair.flush(step)
   if (step.nowMs >= step.state.nextRepairAtMs) {

@@ -147,6 +147,8 @@ export interface PartitionData {
   recovery: Recovery | undefined
   /** The process (`id#incarnation`) that has confirmed all that this listed replica had from before. */
   handedTo: string | undefined
+  /** The table stopped listing this process, so that those whom it lists now hold all that it held. */
+  isReleased: boolean
   /** Out of touch for too long: kept, and not merged. */
   isSetAside: boolean
   epoch: Epoch
@@ -293,6 +295,8 @@ export interface DataState {
   /** Numbers of store requests, writes, batches and readers. */
   lastId: number
   isOpened: boolean
+  /** What the kernel was last told of strays. */
+  hasStrays: boolean
   /** Digests that wait for the next tick, by replica. */
   readonly digests: Map<NodeId, Array<PartitionDigest>>
   nextRepairAtMs: number
@@ -321,6 +325,7 @@ export const initialData = (settings: DataSettings, sight: Sight, nowMs: number)
   wakeAtMs: undefined,
   lastId: 0,
   isOpened: false,
+  hasStrays: false,
   digests: new Map(),
   nextRepairAtMs: nowMs + settings.repairIntervalMs,
   nextResendAtMs: nowMs
@@ -341,6 +346,7 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   stray: undefined,
   recovery: undefined,
   handedTo: undefined,
+  isReleased: false,
   isSetAside: false,
   epoch: Epoch.none,
   wasOwner: false,

@@ -95,6 +95,9 @@ export const JoinExtensions = {
 /** On `LEAVE_REQUEST` and `HEARTBEAT_COMPLAINT`: which process is meant. */
 export const IncarnationExtension = { incarnation: Schema.optionalKey(Incarnation) }
 
+/** On `LEAVE_REQUEST`: the leaver hands over its partitions first, and is not to be taken out until it says so. */
+export const LeaveExtensions = { ...IncarnationExtension, drain: Schema.optionalKey(Schema.Boolean) }
+
 /** A partition that none of its replicas has survived: it waits for what other members and returning nodes still hold. */
 export const RecoveringPartition = Schema.Struct({
   partitionId: U32,

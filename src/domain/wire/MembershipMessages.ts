@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { MembersView } from "../model/MembersView.ts"
 import { PartitionAssignment } from "../model/Partition.ts"
 import { NodeId, Text, U16, U32, U64 } from "../model/Scalars.ts"
-import { BootstrapExtensions, IncarnationExtension, JoinExtensions, ViewExtensions } from "./Extensions.ts"
+import { BootstrapExtensions, JoinExtensions, LeaveExtensions, ViewExtensions } from "./Extensions.ts"
 
 /** Version of the protocol that `JOIN_REQUEST` announces. */
 export const protocolVersion = 1
@@ -58,7 +58,7 @@ export type MembersUpdatePayload = typeof MembersUpdatePayload.Type
 export const LeaveRequestPayload = Schema.Struct({
   nodeId: NodeId,
   reason: Schema.OptionFromOptionalKey(Text),
-  ...IncarnationExtension
+  ...LeaveExtensions
 })
 export type LeaveRequestPayload = typeof LeaveRequestPayload.Type
 

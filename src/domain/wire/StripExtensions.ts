@@ -7,6 +7,7 @@ import {
   CancelExtensions,
   ChunkExtensions,
   IncarnationExtension,
+  LeaveExtensions,
   JoinExtensions,
   MemberExtensions,
   MergeExtensions,
@@ -34,6 +35,7 @@ const joinResponseFields = keysOf(ViewExtensions, BootstrapExtensions)
 const joinRequestFields = keysOf(BootstrapExtensions, JoinExtensions)
 const reportFields = keysOf(ReportExtensions)
 const incarnationFields = keysOf(IncarnationExtension)
+const leaveFields = keysOf(LeaveExtensions)
 const tableFields = keysOf(TableExtensions)
 const chunkFields = keysOf(ChunkExtensions)
 const readyFields = keysOf(ReadyExtensions)
@@ -63,6 +65,7 @@ export const stripExtensions = (message: ClusterMessage): ClusterMessage => {
       return { ...bare, view: { ...bare.view, members: bareMembers(bare.view.members) } }
     }
     case "LEAVE_REQUEST":
+      return without(message, leaveFields)
     case "HEARTBEAT_COMPLAINT":
       return without(message, incarnationFields)
     case "HEARTBEAT":

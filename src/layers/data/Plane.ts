@@ -6,6 +6,7 @@
 import { Clock, Effect, FiberSet, Latch, Result, Schedule } from "effect"
 import type { ByteFields } from "../../domain/codec/ClusterMessageCodec.ts"
 import { memberOf } from "../../domain/protocol/ClusterView.ts"
+import * as Draining from "../../domain/protocol/Draining.ts"
 import * as Inbound from "../../domain/protocol/Inbound.ts"
 import * as Migrating from "../../domain/protocol/Migrating.ts"
 import { transition } from "../../domain/protocol/Transition.ts"
@@ -235,6 +236,8 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
           const { empty, from, partitionIds } = command
           return say(kernel.commit(transition((step) => Migrating.recovered(step, from, partitionIds, empty))))
         }
+        case "Holds":
+          return say(kernel.commit(transition((step) => Draining.keepsStrays(step, command.strays))))
         case "Answer":
           return forget(command.id)?.answer(command.outcome)
         case "Note":

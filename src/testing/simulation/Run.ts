@@ -123,6 +123,7 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
       : {
           executes: (_: Process, command: ClusterCommand) => {
             if (command._tag === "Publish") keeper.published(command.changes)
+            if (command._tag === "Stop") keeper.left()
           }
         })
   })

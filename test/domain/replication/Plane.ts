@@ -128,6 +128,8 @@ const commandText = (command: DataCommand): ReadonlyArray<string> => {
       return [`master <- ${messageText(command.message)}`]
     case "Recovered":
       return [`recovered ${command.partitionIds.join()}, empty ${command.empty.join()}`]
+    case "Holds":
+      return []
     case "Answer":
       return [`answer ${command.id}: ${command.outcome._tag}`]
     case "Changed":

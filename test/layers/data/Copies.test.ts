@@ -59,6 +59,25 @@ describe("copies of partitions", () => {
     )
   )
 
+  it.effect("a node that leaves hands over what it holds, where there are no backups", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* InMemory.nodes(2, { config: { backupCount: 0 } })
+        const maps = nodes.map((node) => Context.get(node, PartitionedMaps).lww({ name: "data", value: "bytes" }))
+        const keys = Array.from({ length: 60 }, (_, i) => `key ${i}`)
+        yield* Effect.forEach(keys, (key) => at(maps, 0).put(key, new Uint8Array(2000)), {
+          concurrency: 20,
+          discard: true
+        })
+        const { rows } = yield* Context.get(at(nodes, 0), ClusterService).partitionTable
+        assert.isTrue(rows.some((row) => row?.owner === "n1") && rows.some((row) => row?.owner === "n2"))
+        // The master, which plans its own leave.
+        yield* Context.get(at(nodes, 0), ClusterService).leave
+        for (const key of keys) assert.isTrue(Option.isSome(yield* at(maps, 1).get(key)))
+      })
+    )
+  )
+
   it.effect("a partition that is moved takes its content along, and a second move of it is refused or done", () =>
     inVirtualTime(
       Effect.gen(function* () {

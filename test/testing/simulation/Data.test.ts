@@ -132,6 +132,30 @@ describe("removals that are forgotten (rule 22)", () => {
   })
 })
 
+describe("whoever leaves hands over first", () => {
+  it.each([0, 1])("a rolling restart of nodes without disks loses nothing, with %i backups", (backupCount) => {
+    for (const policy of [available, majority]) {
+      const outcome = Simulation.run({
+        seed: 41,
+        nodes: 3,
+        profile: "calm",
+        policy,
+        config: { backupCount },
+        data: { aim: 0, durable: 0, freeLeaves: true },
+        virtualMs: 24_000,
+        faults: ["n1", "n2", "n3"]
+          .flatMap((node, i): Faults => [
+            { _tag: "Leave", node, atMs: 8000 + 5000 * i },
+            start(node, 11_000 + 5000 * i)
+          ])
+          .toSorted((a, b) => a.atMs - b.atMs)
+      })
+      expect(outcome.violation).toBeUndefined()
+      expect(outcome.data?.lost).toEqual([])
+    }
+  })
+})
+
 describe("with more crashes than backups", () => {
   it.each([21, 22, 23])("exactly the partitions without a surviving replica are reported lost, seed %i", (seed) => {
     const outcome = Simulation.run({

@@ -138,10 +138,11 @@ export class DataKeeper {
   allows(fault: Fault): boolean {
     const world = this.world()
     switch (fault._tag) {
-      case "Kill":
-      case "Leave": {
+      case "Leave":
+        return this.options.freeLeaves === true || this.spend()
+      case "Kill": {
         const isFree = this.spend()
-        if (isFree && fault._tag === "Kill") world.later(0, () => this.ended())
+        if (isFree) world.later(0, () => this.ended())
         return isFree
       }
       // Several processes at a time, or nodes that do not say what they can.
@@ -178,6 +179,11 @@ export class DataKeeper {
         isSomewhere || [row.owner, ...row.backups].some((id) => alive.has(`${id}@${incarnations.get(id) ?? 0}`))
       if (!survives) this.gone.add(row.partitionId)
     }
+  }
+
+  /** A process has left. */
+  left(): void {
+    if (this.options.freeLeaves === true) this.world().later(0, () => this.ended())
   }
 
   /** A kernel tells its subscribers. */

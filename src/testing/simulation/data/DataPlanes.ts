@@ -5,6 +5,7 @@
 import { Option, Result } from "effect"
 import type { ClusterCommand } from "../../../domain/protocol/ClusterCommand.ts"
 import type { ClusterState } from "../../../domain/protocol/ClusterState.ts"
+import * as Draining from "../../../domain/protocol/Draining.ts"
 import * as Inbound from "../../../domain/protocol/Inbound.ts"
 import * as Migrating from "../../../domain/protocol/Migrating.ts"
 import type { ConnectionId } from "../../../domain/protocol/MeshState.ts"
@@ -40,6 +41,11 @@ export interface DataOptions {
    * no replica survives. Default false.
    */
   readonly losesData?: boolean
+  /**
+   * Processes that leave do not count as ended: they hand over first. For faults among which nobody is cut off from
+   * those who could take over. Default false.
+   */
+  readonly freeLeaves?: boolean
 }
 
 /** Faster repairs and smaller parts than a real node's: more happens in little time. */
@@ -185,6 +191,8 @@ export class DataPlanes {
         return this.world.ask(process, (step) =>
           Migrating.recovered(step, command.from, command.partitionIds, command.empty)
         )
+      case "Holds":
+        return this.world.ask(process, (step) => Draining.keepsStrays(step, command.strays))
       case "Answer":
         return this.observer.answered(plane, command.id, command.outcome)
       case "Note":
