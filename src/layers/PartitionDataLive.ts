@@ -3,7 +3,7 @@
  * keeps data, and its partitions are copied before they change hands.
  */
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
-import { type DataSettings, defaultDataSettings } from "../domain/replication/DataSettings.ts"
+import type { DataSettings } from "../domain/replication/DataSettings.ts"
 import { bytesOf } from "../domain/replication/DataMessage.ts"
 import type { DataState } from "../domain/replication/DataState.ts"
 import { isReplica } from "../domain/replication/Authority.ts"
@@ -81,7 +81,7 @@ export const layer = (options: Options = {}): Layer.Layer<PartitionData, never, 
         return sight?.table.rows[partitionId]?.owner === sight?.self.nodeId
       }
       const plane = Plane.make({
-        settings: { ...defaultDataSettings, ...options.settings },
+        settings: options.settings ?? {},
         transport,
         access: {
           store,

@@ -19,12 +19,10 @@ import { incarnationOf, memberAs, memberOf, toVoter } from "./ClusterView.ts"
 import type { MigrationDesk, OpenMigration } from "./Custody.ts"
 import { leaversOf } from "./Draining.ts"
 import * as Mesh from "./Mesh.ts"
-import { recoveringNow, withoutReplaced } from "./MigrationBasis.ts"
+import { awaitsNewerTable, recoveringNow, targetFor, withoutReplaced } from "./MigrationBasis.ts"
 import { byUrgency, nextStep, replicasOf, rowWithCopy } from "./MigrationSteps.ts"
-import { peerOf } from "./Peers.ts"
 import { holdersOf, planFor, reissue, sameRow, tableUpdate } from "./TableSharing.ts"
 import type { Step } from "./Transition.ts"
-import { termOf } from "./Version.ts"
 
 export type MigrationOutcome = "handled" | "notMaster" | "notNow" | "closedMigration" | "wrongSender"
 
@@ -56,17 +54,6 @@ const mayAct = (step: Step, joined: Joined): boolean =>
   joined.settled && isActing(step.state, joined) && step.nowMs >= step.state.holdUntilMs
 
 // ---- planning -------------------------------------------------------------------------------------
-
-/** The rows as they should be; whoever leaves is in none. */
-const targetFor = (
-  step: Step,
-  joined: Joined,
-  rows: ReadonlyArray<PartitionAssignment>,
-  leavers: ReadonlyArray<NodeId>
-): ReadonlyArray<PartitionAssignment> => {
-  const members = joined.view.members.filter(({ nodeId }) => !leavers.includes(nodeId))
-  return planFor(step.state, members, rows).target
-}
 
 const plan = (step: Step, joined: Joined, rounds: number): void => {
   const holders = holdersOf(joined.view.members)
@@ -112,23 +99,6 @@ const changeAtOnce = (step: Step): void => {
 
 const isCopied = (joined: Joined, source: NodeId, destination: NodeId): boolean =>
   member(joined, source)?.carriesData === true && member(joined, destination)?.carriesData === true
-
-/**
- * A new master may have missed the last tables of the one before: it asks whoever reports a newer one, and plans when
- * it has it. Rows from before would make owners of nodes whose copies are old.
- */
-const awaitsNewerTable = (step: Step, joined: Joined): boolean => {
-  if (termOf(joined.table.version) >= termOf(joined.view.version)) return false
-  if (step.nowMs - joined.viewAtMs > step.timing.reportFreshMs) return false
-  let newest: { readonly nodeId: NodeId; readonly version: number } | undefined
-  for (const { nodeId } of joined.view.members) {
-    const version = peerOf(step.state, nodeId)?.report?.tableVersion ?? 0
-    if (version > (newest?.version ?? joined.table.version)) newest = { nodeId, version }
-  }
-  if (newest === undefined) return false
-  Mesh.sendTo(step, newest.nodeId, { type: "FETCH_PARTITION_TABLE" })
-  return true
-}
 
 // ---- starting and cancelling ----------------------------------------------------------------------
 
@@ -371,6 +341,7 @@ export const asked = (step: Step, from: NodeId, message: ClusterMessageOf<"MIGRA
     return "closedMigration"
   }
   if (from !== migration.source && from !== migration.destination) return "wrongSender"
+  if (message.isQuestion === true) return "handled"
   cancel(step, migration, `${from}: ${message.reason}`, true)
   return "handled"
 }

@@ -1,11 +1,16 @@
-/** What a plan starts from where partitions carry data: rows mean processes, not ids. */
+/** What a plan starts from where partitions carry data (rows mean processes, not ids), and what it aims at. */
 import type { PartitionAssignment } from "../model/Partition.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import { ClusterPartitionTable } from "../placement/ClusterPartitionTable.ts"
 import type { RecoveringPartition } from "../wire/Extensions.ts"
 import type { Joined } from "./ClusterState.ts"
 import { incarnationOf, memberOf } from "./ClusterView.ts"
+import * as Mesh from "./Mesh.ts"
 import { replicasOf } from "./MigrationSteps.ts"
+import { peerOf } from "./Peers.ts"
+import { planFor } from "./TableSharing.ts"
+import type { Step } from "./Transition.ts"
+import { termOf } from "./Version.ts"
 
 /** The rows, without those that came back as another process: they hold nothing of what a row says. */
 export const withoutReplaced = (joined: Joined): ReadonlyArray<PartitionAssignment> => {
@@ -49,4 +54,32 @@ export const recoveringNow = (
     }
   }
   return recovering
+}
+
+/** The rows as they should be; whoever leaves is in none. */
+export const targetFor = (
+  step: Step,
+  joined: Joined,
+  rows: ReadonlyArray<PartitionAssignment>,
+  leavers: ReadonlyArray<NodeId>
+): ReadonlyArray<PartitionAssignment> => {
+  const members = joined.view.members.filter(({ nodeId }) => !leavers.includes(nodeId))
+  return planFor(step.state, members, rows).target
+}
+
+/**
+ * A new master may have missed the last tables of the one before: it asks whoever reports a newer one, and plans when
+ * it has it. Rows from before would make owners of nodes whose copies are old.
+ */
+export const awaitsNewerTable = (step: Step, joined: Joined): boolean => {
+  if (termOf(joined.table.version) >= termOf(joined.view.version)) return false
+  if (step.nowMs - joined.viewAtMs > step.timing.reportFreshMs) return false
+  let newest: { readonly nodeId: NodeId; readonly version: number } | undefined
+  for (const { nodeId } of joined.view.members) {
+    const version = peerOf(step.state, nodeId)?.report?.tableVersion ?? 0
+    if (version > (newest?.version ?? joined.table.version)) newest = { nodeId, version }
+  }
+  if (newest === undefined) return false
+  Mesh.sendTo(step, newest.nodeId, { type: "FETCH_PARTITION_TABLE" })
+  return true
 }

@@ -55,6 +55,7 @@ export const start = (step: DataStep, message: ClusterMessageOf<"MIGRATE_START">
     deltas: [],
     deltaBytes: 0,
     startedAtMs: step.nowMs,
+    isRefused: false,
     progressAtMs: step.nowMs,
     askedAtMs: step.nowMs,
     bytes: 0
@@ -159,6 +160,7 @@ const sendPart = (step: DataStep, partition: PartitionData, copy: CopyOut, conte
 
 const end = (step: DataStep, partition: PartitionData, copy: CopyOut): void => {
   copy.phase = "ready"
+  copy.progressAtMs = step.nowMs
   copy.askedAtMs = step.nowMs
   step.run({
     _tag: "Send",
@@ -197,6 +199,7 @@ export const copied = (step: DataStep, from: string, body: DataBodyOf<"copied">)
   const copy = partition.copyOut
   if (copy?.migrationId !== body.migrationId || copy.destination !== from) return
   if (!body.accepted && copy.phase === "copy") return giveUp(step, partition, copy, "the destination broke it off")
+  if (!body.accepted) copy.isRefused = true
   while (copy.inFlight.length > 0 && (copy.inFlight[0]?.sequence ?? 0) <= body.sequence) {
     release(step, copy, copy.inFlight.shift()?.bytes ?? 0)
   }
@@ -220,12 +223,19 @@ const close = (step: DataStep, partition: PartitionData, copy: CopyOut): void =>
 }
 
 /** Asks the master to cancel, or what became of the migration. */
-const askMaster = (step: DataStep, partition: PartitionData, copy: CopyOut, reason: string): void => {
+const askMaster = (
+  step: DataStep,
+  partition: PartitionData,
+  copy: CopyOut,
+  reason: string,
+  isQuestion = false
+): void => {
   const message = {
     type: "MIGRATE_CANCEL" as const,
     migrationId: copy.migrationId,
     partitionId: partition.id,
-    reason
+    reason,
+    ...(isQuestion ? { isQuestion } : {})
   }
   if (step.masterId === step.selfId) step.run({ _tag: "ToMaster", message })
   else if (step.masterId !== undefined) step.send(step.masterId, message)
@@ -279,6 +289,15 @@ export const drop = (step: DataStep, partition: PartitionData): void => {
   if (partition.copyOut !== undefined) close(step, partition, partition.copyOut)
 }
 
+/** Why the destination will not tell the master that it has everything, or `undefined` as long as it may. */
+const ended = (step: DataStep, copy: CopyOut): string | undefined => {
+  if (copy.isRefused) return "the destination broke it off"
+  const isLinked = step.sight.links.get(copy.destination)?.includes(copy.connection) === true
+  if (!isLinked) return "the connection to the destination ended"
+  const isSilent = step.nowMs - copy.progressAtMs > 3 * step.state.settings.copyStallMs
+  return isSilent ? "no word of it after it was ready" : undefined
+}
+
 export const tick = (step: DataStep, partition: PartitionData): void => {
   const copy = partition.copyOut
   if (copy === undefined) return
@@ -286,7 +305,9 @@ export const tick = (step: DataStep, partition: PartitionData): void => {
   if (copy.phase === "ready") {
     if (step.nowMs - copy.askedAtMs < 3 * resendMs) return
     copy.askedAtMs = step.nowMs
-    askMaster(step, partition, copy, "no word of it after it was ready")
+    // A destination that is slow, or a master, is waited for: another copy would take them no less time.
+    const why = ended(step, copy)
+    askMaster(step, partition, copy, why ?? "what has become of it?", why === undefined)
   } else if (step.nowMs - copy.progressAtMs > copyStallMs) {
     giveUp(step, partition, copy, `no progress for ${copyStallMs} ms`)
   } else pump(step, partition)

@@ -1,4 +1,7 @@
 /** Bounds and waiting times of the data plane, with what happens at each. Times are milliseconds. */
+import { ClusterConfig } from "../model/ClusterConfig.ts"
+
+/** Bounds and waiting times of one node. */
 export interface DataSettings {
   /** Clients' requests that a node has under way; further ones are `Overloaded`. Default 16,384. */
   readonly maxRequests: number
@@ -31,7 +34,11 @@ export interface DataSettings {
   readonly resendMs: number
   /** A copy without progress is given up by its source after this. Default 10,000. */
   readonly copyStallMs: number
-  /** How long an owner waits for those who may still hold a partition without survivors. Default 15,000. */
+  /**
+   * How long an owner waits for those who may still hold a partition without survivors; then it opens the partition
+   * without them, and reports it lost if nobody had anything. Default: twice `splitBrainCheckIntervalMs` and five
+   * heartbeat intervals (65,000), so that parts of a split that has healed meet before.
+   */
   readonly recoveryTimeoutMs: number
   /** How often an owner compares digests with its replicas. Default 10,000. */
   readonly repairIntervalMs: number
@@ -43,6 +50,10 @@ export interface DataSettings {
   readonly maxClockDriftMs: number
 }
 
+const recoveryTimeoutOf = ({ heartbeatIntervalMs, splitBrainCheckIntervalMs }: ClusterConfig): number =>
+  2 * splitBrainCheckIntervalMs + 5 * heartbeatIntervalMs
+
+/** With the configuration of the cluster that is the original's default. */
 export const defaultDataSettings: DataSettings = {
   maxRequests: 16_384,
   maxPendingWrites: 4096,
@@ -58,9 +69,16 @@ export const defaultDataSettings: DataSettings = {
   retryMs: 30,
   resendMs: 500,
   copyStallMs: 10_000,
-  recoveryTimeoutMs: 15_000,
+  recoveryTimeoutMs: recoveryTimeoutOf(ClusterConfig.defaults),
   repairIntervalMs: 10_000,
   maxDigestNodes: 64,
   tombstoneHorizonMs: 24 * 3_600_000,
   maxClockDriftMs: 60_000
 }
+
+/** The settings of a node of a cluster with this configuration: what is given, and the defaults. */
+export const dataSettingsOf = (config: ClusterConfig, given: Partial<DataSettings> = {}): DataSettings => ({
+  ...defaultDataSettings,
+  recoveryTimeoutMs: recoveryTimeoutOf(config),
+  ...given
+})

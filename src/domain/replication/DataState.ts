@@ -69,6 +69,8 @@ export interface CopyOut {
   readonly deltas: Array<Content>
   deltaBytes: number
   readonly startedAtMs: number
+  /** The destination has broken it off after all was sent. */
+  isRefused: boolean
   progressAtMs: number
   askedAtMs: number
   bytes: number

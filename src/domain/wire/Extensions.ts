@@ -123,7 +123,11 @@ export const ChunkExtensions = { migrationId: Schema.optionalKey(Text), epoch: S
 export const ReadyExtensions = { chunks: Schema.optionalKey(U32) }
 
 /** On `MIGRATE_CANCEL`: it counts for whoever holds a table at least as new. */
-export const CancelExtensions = { tableVersion: Schema.optionalKey(U64) }
+export const CancelExtensions = {
+  tableVersion: Schema.optionalKey(U64),
+  /** To the master: the sender asks what has become of it, and wants nothing cancelled that is open. */
+  isQuestion: Schema.optionalKey(Schema.Boolean)
+}
 
 /** On probes and `MERGE_REQUEST`. */
 export const MergeExtensions = {

@@ -13,7 +13,7 @@ import { transition } from "../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../domain/replication/DataCommand.ts"
 import { bytesOf, type DataMessage, decodeBundle, type Work } from "../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../domain/replication/DataPlane.ts"
-import type { DataSettings } from "../../domain/replication/DataSettings.ts"
+import { type DataSettings, dataSettingsOf } from "../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../domain/replication/DataState.ts"
 import { type Sight, sightOf } from "../../domain/replication/Sight.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
@@ -43,7 +43,8 @@ const tickMs = 50
 const reopenMs = 1000
 
 export interface PlaneOptions {
-  readonly settings: DataSettings
+  /** What differs from the defaults. */
+  readonly settings: Partial<DataSettings>
   readonly transport: Transport["Service"]
   readonly access: StoreAccess
 }
@@ -159,7 +160,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     const clock = yield* Clock.Clock
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const self = kernel.state.self.nodeId
-    const current = initialData(settings, sightOf(kernel.state), nowMs())
+    const current = initialData(dataSettingsOf(kernel.state.config, settings), sightOf(kernel.state), nowMs())
     state = current
     const senders = yield* Senders.make(self, transport)
     sending = senders

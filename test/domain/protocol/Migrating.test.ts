@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import type { OpenMigration } from "../../../src/domain/protocol/Custody.ts"
 import { nextStep, rowWithCopy } from "../../../src/domain/protocol/MigrationSteps.ts"
-import type { ClusterMessage } from "../../../src/domain/wire/ClusterMessage.ts"
+import type { ClusterMessage, ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
 import { heartbeat, joinRequest, masterOf, type Transcript } from "./Transcript.ts"
 
 const data = { carriesData: true, config: { maxParallelMigrations: 1 } }
@@ -19,7 +19,7 @@ const readyOf = ({ id, partitionId, source }: OpenMigration): ClusterMessage => 
   partitionId,
   sourceNodeId: source
 })
-const askOf = ({ id, partitionId }: OpenMigration): ClusterMessage => ({
+const askOf = ({ id, partitionId }: OpenMigration): ClusterMessageOf<"MIGRATE_CANCEL"> => ({
   type: "MIGRATE_CANCEL",
   migrationId: id,
   partitionId,
@@ -116,6 +116,15 @@ describe("the acting master", () => {
     expect(n1.joined.migrations.open.get(migration.partitionId)).toBeUndefined()
     n1.receive(2, heartbeat("n2", n1)).until(1000)
     expect(n1.joined.migrations.open.size).toBe(1)
+  })
+
+  it("cancels nothing that is open because its source asks what has become of it", () => {
+    const n1 = masterOf("n1", ["n2"], data)
+    const migration = opened(n1)
+    n1.receive(2, { ...askOf(migration), isQuestion: true })
+    expect(n1.joined.migrations.open.get(migration.partitionId)?.id).toBe(migration.id)
+    n1.receive(2, { ...askOf({ ...migration, id: "1-99" }), isQuestion: true })
+    expect(sent(n1)).toEqual(["2 PARTITION_TABLE_UPDATE", "2 MIGRATE_CANCEL"])
   })
 
   it("gives a process that comes back under a listed id nothing of what the rows say (rule 18)", () => {

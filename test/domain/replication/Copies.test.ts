@@ -56,6 +56,25 @@ describe("the source of a copy", () => {
     `)
   })
 
+  it("asks what has become of a copy that is ready, and has it cancelled only when nobody will tell any more", () => {
+    const a = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
+    a.text()
+    expect(a.after(2000).text()).toContain("master <- MIGRATE_CANCEL 5-1: what has become of it?")
+    a.told("c", { type: "copied", partitionId: 0, migrationId: "5-1", sequence: 0, accepted: true })
+    expect(a.after(25_000).text()).toContain("what has become of it?")
+    expect(a.after(10_000).text()).toContain("no word of it after it was ready")
+    expect(a.partition.copyOut?.phase).toBe("ready")
+  })
+
+  it("has a copy that is ready cancelled when its destination has broken it off, or cannot be reached", () => {
+    const refused = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
+    refused.told("c", { type: "copied", partitionId: 0, migrationId: "5-1", sequence: 0, accepted: false })
+    expect(refused.after(2000).text()).toContain("the destination broke it off")
+    const cut = source().receive("a", startOf("5-1", "c")).stored(chunk).stored(end)
+    cut.table({ ...table, links: { b: 2, d: 4 } })
+    expect(cut.after(2000).text()).toContain("the connection to the destination ended")
+  })
+
   it("does not start by a table older than the plan's (rule 9)", () => {
     const a = source().receive("a", startOf("6-1", "c"))
     expect(a.text()).toMatchInlineSnapshot(`

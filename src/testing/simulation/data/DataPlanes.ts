@@ -13,7 +13,7 @@ import type { Step } from "../../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../../domain/replication/DataCommand.ts"
 import { decodeBundle, encodeBundle } from "../../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../domain/replication/DataPlane.ts"
-import { type DataSettings, defaultDataSettings } from "../../../domain/replication/DataSettings.ts"
+import { type DataSettings, dataSettingsOf, defaultDataSettings } from "../../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../../domain/replication/DataState.ts"
 import { isSameSight, sightOf } from "../../../domain/replication/Sight.ts"
 import type { ClusterMessage } from "../../../domain/wire/ClusterMessage.ts"
@@ -49,16 +49,14 @@ export interface DataOptions {
 }
 
 /** Faster repairs and smaller parts than a real node's: more happens in little time. */
-export const simulatedSettings: DataSettings = {
-  ...defaultDataSettings,
+export const simulatedSettings: Partial<DataSettings> = {
   chunkBytes: 200,
   copyWindowBytes: 800,
   maxCopyBytes: 4000,
   maxDeltaBytes: 4000,
   maxPendingBytes: 200_000,
   repairIntervalMs: 3000,
-  copyStallMs: 5000,
-  recoveryTimeoutMs: 6000
+  copyStallMs: 5000
 }
 
 /** How often a data plane is told the time. */
@@ -95,7 +93,7 @@ export class DataPlanes {
   readonly planes = new Map<Process, Plane>()
   /** Stores that outlive processes, by host. */
   readonly disks = new Map<string, VirtualStore>()
-  readonly settings: DataSettings
+  private readonly given: Partial<DataSettings>
   private readonly options: DataOptions
   private readonly world: DataSurroundings
   private readonly observer: DataObserver
@@ -104,7 +102,11 @@ export class DataPlanes {
     this.options = options
     this.world = world
     this.observer = observer
-    this.settings = { ...simulatedSettings, ...options.settings }
+    this.given = { ...simulatedSettings, ...options.settings }
+  }
+
+  get tombstoneHorizonMs(): number {
+    return this.given.tombstoneHorizonMs ?? defaultDataSettings.tombstoneHorizonMs
   }
 
   /** A process has started. */
@@ -117,7 +119,7 @@ export class DataPlanes {
     const nowMs = process.monotonicMs(this.world.nowMs)
     const plane: Plane = {
       process,
-      state: initialData(this.settings, sightOf(process.state), nowMs),
+      state: initialData(dataSettingsOf(process.state.config, this.given), sightOf(process.state), nowMs),
       store,
       lanes: new Map(),
       queue: [],
