@@ -2,15 +2,15 @@
 import { type Equivalence, Option, Schema } from "effect"
 import type { ClusterChange } from "../model/ClusterChange.ts"
 import { MemberInfo } from "../model/MemberInfo.ts"
-import type { NodeId } from "../model/Scalars.ts"
+import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import { maxKnownAddresses, maxOutside } from "./Bounds.ts"
 import { emptyDesk, noCustody } from "./Custody.ts"
 import { emptyTable, freshPhase, type Joined, noPeers, type Peer } from "./ClusterState.ts"
 import { type ClusterView, incarnationOf, isReference, masterByAge, memberOf } from "./ClusterView.ts"
 import * as Mesh from "./Mesh.ts"
+import { onceFor, onceForBoth } from "./OnceFor.ts"
 import { newPeer } from "./Peers.ts"
-import { PersistentMap } from "./PersistentMap.ts"
 import { hears, ringsIn } from "./Topology.ts"
 import type { Step } from "./Transition.ts"
 import { termOf } from "./Version.ts"
@@ -23,9 +23,12 @@ export const changesBetween = (
   after: ReadonlyArray<MemberInfo>,
   cause: string
 ): ReadonlyArray<ClusterChange> => {
-  const old = new Map(before.map((member) => [member.nodeId, member]))
   const changes: Array<ClusterChange> = []
-  for (const member of after) {
+  // As a rule nearly all members are the very same.
+  const old = new Map<NodeId, MemberInfo>()
+  for (const [index, member] of before.entries()) if (member !== after[index]) old.set(member.nodeId, member)
+  for (const [index, member] of after.entries()) {
+    if (member === before[index]) continue
     const known = old.get(member.nodeId)
     old.delete(member.nodeId)
     if (known === undefined) changes.push({ _tag: "MemberAdded", member, cause })
@@ -68,22 +71,40 @@ const expectations = (step: Step, view: ClusterView, old: Joined | undefined): (
   }
 }
 
+// Derived once for all nodes that take a view, where they hold the same one.
+const incarnationsOf = onceFor(
+  (members: ReadonlyArray<MemberInfo>): ReadonlyMap<NodeId, Incarnation> =>
+    new Map(members.map((member) => [member.nodeId, incarnationOf(member)]))
+)
+const wantedOf = onceForBoth(
+  (members: ReadonlyArray<MemberInfo>, voters: ReadonlyArray<Voter>): ReadonlyMap<NodeId, Incarnation> =>
+    new Map([...voters.map(({ incarnation, nodeId }) => [nodeId, incarnation] as const), ...incarnationsOf(members)])
+)
+const lostBetween = onceForBoth((members: ReadonlyArray<MemberInfo>, before: ReadonlyArray<MemberInfo>) =>
+  before.filter(({ nodeId }) => !incarnationsOf(members).has(nodeId))
+)
+
 // Peers of the new view: whoever was replaced by another process starts without history.
 const peersFor = (step: Step, view: ClusterView, old: Joined | undefined) => {
   const before = step.state.peers
   const expects = expectations(step, view, old)
-  const wanted = new Map<NodeId, number>(view.base.voters.map((voter) => [voter.nodeId, voter.incarnation]))
-  for (const member of view.members) wanted.set(member.nodeId, incarnationOf(member))
-  wanted.delete(step.self.nodeId)
-  const peers = new Map<NodeId, Peer>()
+  const wanted = wantedOf(view.members, view.base.voters, undefined)
+  const changed: Array<readonly [NodeId, Peer]> = []
+  let kept = 0
   for (const [nodeId, incarnation] of wanted) {
+    if (nodeId === step.self.nodeId) continue
     const known = before.get(nodeId)
     const replaced = known?.incarnation !== undefined && known.incarnation !== incarnation
     if (known === undefined || replaced) step.forgetDetector(nodeId)
-    peers.set(nodeId, known === undefined || replaced ? newPeer(step.nowMs) : expects(nodeId, known))
+    const peer = known === undefined || replaced ? newPeer(step.nowMs) : expects(nodeId, known)
+    if (known !== undefined) kept++
+    if (peer !== known) changed.push([nodeId, peer])
   }
-  for (const nodeId of before.keys()) if (!wanted.has(nodeId)) step.forgetDetector(nodeId)
-  return PersistentMap.from(peers)
+  const gone = before.size === kept ? [] : before.keys().filter((nodeId) => !wanted.has(nodeId))
+  for (const nodeId of gone) step.forgetDetector(nodeId)
+  // Few peers change: the others stay where they are.
+  const peers = gone.reduce((rest, nodeId) => rest.delete(nodeId), before)
+  return changed.reduce((rest, [nodeId, peer]) => rest.set(nodeId, peer), peers)
 }
 
 /** Members that the view has lost are probed: they may live in another part of a split. */
@@ -111,9 +132,9 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     sameLineage && (before.promise.term > term || (before.ownTerm === term && before.promise.term === term))
       ? before.promise
       : { term, to: "" }
-  const members = new Map(view.members.map((member) => [member.nodeId, incarnationOf(member)]))
+  const members = incarnationsOf(view.members)
   const keepKnown = <A>(map: ReadonlyMap<NodeId, A>): ReadonlyMap<NodeId, A> =>
-    new Map([...map].filter(([nodeId]) => members.has(nodeId)))
+    map.size === 0 ? map : new Map([...map].filter(([nodeId]) => members.has(nodeId)))
   const joined: Joined = {
     _tag: "Joined",
     view,
@@ -151,7 +172,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     custody: before?.custody ?? noCustody,
     migrations: keepDesk && before !== undefined ? before.migrations : emptyDesk
   }
-  const lost = before?.view.members.filter((member) => !members.has(member.nodeId)) ?? []
+  const lost = before === undefined ? [] : lostBetween(view.members, before.view.members, undefined)
   rememberOutside(step, lost)
   step.set({
     phase: joined,

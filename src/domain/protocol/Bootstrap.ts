@@ -110,9 +110,7 @@ const withRoomFor = (fresh: Fresh, nodeId: string, address: string): Fresh["hear
     if ((last === undefined || compareCodePoints(id, last) > 0) && !isSeed(id, node.address)) last = id
   }
   if (last === undefined || (!isSeed(nodeId, address) && compareCodePoints(nodeId, last) > 0)) return undefined
-  const rest = new Map(heard)
-  rest.delete(last)
-  return rest
+  return heard.delete(last)
 }
 
 /** Another fresh node speaks. It may get this node's promise for a founding round. */
@@ -140,7 +138,7 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
   }
   const heard = withRoomFor(fresh, request.nodeId, address)
   if (heard === undefined) return
-  step.setFresh({ heard: new Map(heard).set(request.nodeId, node) })
+  step.setFresh({ heard: heard.set(request.nodeId, node) })
   dropReplacedFormerVoters(step, request.nodeId, node.incarnation)
   considerPromise(step, request.nodeId, node)
 }
@@ -249,9 +247,7 @@ export const tick = (step: Step): void => {
   if (step.nowMs >= fresh.nextJoinAtMs) askAll(step)
   const forgotten = [...fresh.heard].filter(([, node]) => step.nowMs - node.heardAtMs > step.timing.freshForgetMs)
   if (forgotten.length > 0) {
-    const heard = new Map(fresh.heard)
-    for (const [nodeId] of forgotten) heard.delete(nodeId)
-    step.setFresh({ heard })
+    step.setFresh({ heard: forgotten.reduce((heard, [nodeId]) => heard.delete(nodeId), fresh.heard) })
   }
   const silentMs = step.nowMs - Math.max(fresh.sinceMs, fresh.liveClusterAtMs)
   // Nobody of the former cluster speaks: under `available` this node does not wait for proof.

@@ -94,7 +94,7 @@ export interface Fresh {
   readonly seeds: ReadonlyArray<Seed>
   /** Addresses worth asking: seeds, and what others told. */
   readonly known: ReadonlyArray<string>
-  readonly heard: ReadonlyMap<NodeId, FreshNode>
+  readonly heard: PersistentMap<NodeId, FreshNode>
   readonly promise: Promise
   readonly claimedAtMs: number
   readonly nextJoinAtMs: number
@@ -269,7 +269,7 @@ export const freshPhase = (nowMs: number, seeds: ReadonlyArray<Seed>): Fresh => 
   sinceMs: nowMs,
   seeds,
   known: seeds.map((seed) => seed.address),
-  heard: new Map(),
+  heard: PersistentMap.from<NodeId, FreshNode>([]),
   promise: noPromise,
   claimedAtMs: Number.NEGATIVE_INFINITY,
   nextJoinAtMs: nowMs,

@@ -70,6 +70,10 @@ export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): 
   const opened = Mesh.connectionOf(step, id)
   if (opened === undefined) return ignore(step, message, "closed connection", "unknownConnection")
   const named = namedSender(message)
+  // The usual case: who has said who it is says so again.
+  if (named !== undefined && named === opened.nodeId && opened.isNamed && opened.extended) {
+    return handle(step, named, id, message)
+  }
   // Who answers at a dialled address may not be who was expected there; a named sender does not change.
   if (named !== undefined && opened.nodeId !== undefined && !opened.isNamed && named !== opened.nodeId) {
     step.note(`${named} answers at ${opened.dialled}, where ${opened.nodeId} was expected`)
@@ -87,6 +91,10 @@ export const receive = (step: Step, id: ConnectionId, message: ClusterMessage): 
   if (named !== undefined && named !== from) return ignore(step, message, from, "wrongSender")
   if (connection.nodeId === undefined && mayIdentify(step, from, message)) Mesh.identify(step, id, from)
   if (named !== undefined && !connection.isNamed) Mesh.confirm(step, id)
+  return handle(step, from, id, message)
+}
+
+const handle = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMessage): InboundOutcome => {
   const outcome = dispatch(step, from, id, message)
   if (outcome !== "handled") ignore(step, message, from, outcome)
   return outcome

@@ -104,8 +104,10 @@ export const dialOlder = (step: Step): void => {
   const master = masterByAge(joined.view)
   const acting = isActing(step.state, joined)
   const wanted = new Set<string>()
+  const mayForget = Mesh.hasIdleDials(mesh)
   for (const member of joined.view.members) {
     if (member.nodeId === step.self.nodeId || member.state === "dead") continue
+    if (!mayForget && Mesh.isLinked(step, member.nodeId)) continue
     const lost = step.state.mesh.lost.get(member.nodeId)
     const justLost = lost !== undefined && step.nowMs - lost.atMs < step.timing.proofMs
     // Views may differ on who is older, so whoever misses a member dials it as well.
@@ -119,7 +121,7 @@ export const dialOlder = (step: Step): void => {
     if (Mesh.isLinked(step, member.nodeId) || Mesh.isDialled(step, address)) continue
     if (Mesh.residentAt(joined.view, address) === member) Mesh.dial(step, address, member.nodeId)
   }
-  Mesh.keepDials(step, wanted)
+  if (mayForget) Mesh.keepDials(step, wanted)
 }
 
 const refuse = (step: Step, from: string, response: JoinResponsePayload): JoinAnswerOutcome => {

@@ -43,11 +43,19 @@ const residentsOf = onceFor((members: ReadonlyArray<MemberInfo>): ReadonlyMap<st
 export const residentAt = (view: ClusterView, address: string): MemberInfo | undefined =>
   residentsOf(view.members).get(address)
 
+// Of several connections to one address the first counts.
+const byDialled = onceFor((connections: MeshState["connections"]): ReadonlyMap<string, Connection> => {
+  const found = new Map<string, Connection>()
+  for (const connection of connections.values()) {
+    const { dialled } = connection
+    if (dialled !== undefined && !found.has(dialled)) found.set(dialled, connection)
+  }
+  return found
+})
+
 /** The connection that was dialled to this address, if one is open. */
-export const dialledTo = (step: Step, address: string): Connection | undefined => {
-  for (const connection of step.state.mesh.connections.values()) if (connection.dialled === address) return connection
-  return undefined
-}
+export const dialledTo = (step: Step, address: string): Connection | undefined =>
+  byDialled(step.state.mesh.connections).get(address)
 
 export const isDialled = (step: Step, address: string): boolean => dialledTo(step, address) !== undefined
 
@@ -183,6 +191,10 @@ export const dialFailed = (step: Step, address: string): NodeId | undefined => {
   setDial(step, address, { attempt: (known?.attempt ?? 0) + 1, inFlight: false, expected: known?.expected })
   return known?.expected
 }
+
+/** Is there an address that could not be reached and is not being dialled? */
+export const hasIdleDials = ({ dials }: MeshState): boolean =>
+  dials.size > 0 && dials.values().some((dial) => !dial.inFlight)
 
 /** Addresses that nobody wants any more are forgotten, with their failures. */
 export const keepDials = (step: Step, wanted: ReadonlySet<string>): void => {

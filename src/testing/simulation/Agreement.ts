@@ -85,7 +85,7 @@ const linksFault = (
 const sideFault = (processes: ReadonlyArray<Process>, references: ReferenceHosts | undefined): string | undefined => {
   const side = new Map(processes.map((process) => [process.id, process]))
   const ids = [...side.keys()]
-  let first: { readonly name: string; readonly joined: Joined } | undefined
+  let first: { readonly name: string; readonly joined: Joined; readonly process: Process } | undefined
   for (const process of processes) {
     const { joined, name } = process
     if (joined === undefined) return `${name} has no view`
@@ -93,7 +93,7 @@ const sideFault = (processes: ReadonlyArray<Process>, references: ReferenceHosts
     const differs = (mine: number, others: number): string =>
       `${name} holds ${describeVersion(mine)}, ${first?.name} ${describeVersion(others)}`
     if (first === undefined) {
-      first = { name, joined }
+      first = { name, joined, process }
       const fault = membersFault(process, joined, side, references)
       if (fault !== undefined) return fault
     }
@@ -103,9 +103,13 @@ const sideFault = (processes: ReadonlyArray<Process>, references: ReferenceHosts
     if (joined.table.version !== first.joined.table.version) {
       return `tables differ: ${differs(joined.table.version, first.joined.table.version)}`
     }
+    const linkFault = linksFault(process, ids)
+    if (linkFault !== undefined) return linkFault
+    // All hold one view.
+    if (process !== first.process && joined.table === first.joined.table) continue
     const holders = [...ids, ...joined.view.members.filter(isReference).map(({ nodeId }) => nodeId)]
     const backups = Math.min(process.state.config.backupCount, holders.length - 1)
-    const fault = linksFault(process, ids) ?? checkTable(joined, holders, backups)
+    const fault = checkTable(joined, holders, backups)
     if (fault !== undefined) return fault
   }
   const acting = processes.filter((process) => process.isActing)

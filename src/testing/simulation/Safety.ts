@@ -11,10 +11,12 @@
  * 6. Views hold each id once; tables have an owner and distinct replicas for every partition.
  * 7. Everything that can grow stays within its bound.
  */
+import type { MemberInfo } from "../../domain/model/MemberInfo.ts"
 import * as Bounds from "../../domain/protocol/Bounds.ts"
 import { type ClusterState, type Joined, selfMember } from "../../domain/protocol/ClusterState.ts"
 import { type ClusterView, incarnationOf, isVoter, maxAncestors } from "../../domain/protocol/ClusterView.ts"
 import type { ClusterPartitionTable } from "../../domain/placement/ClusterPartitionTable.ts"
+import { onceFor } from "../../domain/protocol/OnceFor.ts"
 import { termOf } from "../../domain/protocol/Version.ts"
 import { Contacts } from "./Contacts.ts"
 import type { Process } from "./Process.ts"
@@ -37,8 +39,11 @@ interface KnownLineage {
 const keyOf = (lineage: string, version: number): string => `${lineage}:${version}`
 const nameOf = (view: ClusterView): string => `${view.lineage} ${describeVersion(view.version)}`
 // A joiner that is dropped because it was silent may be admitted again: it has never had a say.
-const namesIn = (view: ClusterView): ReadonlyArray<string> =>
-  view.members.filter(isVoter).map((member) => `${member.nodeId}@${incarnationOf(member)}`)
+const namesOf = onceFor(
+  (members: ReadonlyArray<MemberInfo>): ReadonlySet<string> =>
+    new Set(members.filter(isVoter).map((member) => `${member.nodeId}@${incarnationOf(member)}`))
+)
+const namesIn = (view: ClusterView): ReadonlySet<string> => namesOf(view.members)
 
 const fail = (text: string): never => {
   throw new Violation(text)
@@ -185,7 +190,7 @@ export class Safety {
     if (!process.state.policy.forks && !this.continues(later, earlier)) {
       fail(`settled views conflict: ${nameOf(earlier)} and ${nameOf(later)}`)
     }
-    const staying = new Set(namesIn(later))
+    const staying = namesIn(later)
     for (const name of namesIn(earlier)) {
       if (staying.has(name)) continue
       lineage.out.set(name, Math.min(later.version, lineage.out.get(name) ?? Number.POSITIVE_INFINITY))

@@ -50,7 +50,7 @@ describe("bootstrap", () => {
 
   it("of more fresh nodes than can be remembered the seeds are, and the lowest ids", () => {
     const n900 = new Transcript("n900", { seeds: ["n901", "n902"] }).tick()
-    const heard = (): ReadonlyMap<string, unknown> =>
+    const heard = (): Pick<ReadonlyMap<string, unknown>, "has" | "size"> =>
       n900.state.phase._tag === "Fresh" ? n900.state.phase.heard : new Map<string, unknown>()
     const speak = (id: string): void => {
       const connection = 9000 + heard().size + Number(id.slice(1))
