@@ -17,12 +17,13 @@ import { SlidingMoments } from "./SlidingMoments.ts"
 export { PhiAccrualConfig } from "./PhiAccrualConfig.ts"
 
 /** Intervals from which a distribution is estimated; with fewer the silence is compared with `maxNoHeartbeatMs`. */
-const minIntervals = 3
+export const minIntervals = 3
 
 const heartbeat = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): ArrivalWindow =>
   ArrivalWindow.sample(window, nowMs, config.maxSampleSize)
 
-const phiOf = (silenceMs: number, moments: Moments, config: PhiAccrualConfig): number => {
+/** Phi after a silence, of a peer whose intervals have these moments. */
+export const phiOf = (silenceMs: number, moments: Moments, config: PhiAccrualConfig): number => {
   if (moments.count < minIntervals) return (silenceMs / config.maxNoHeartbeatMs) * config.phiThreshold
   const deviationMs = Math.max(Moments.standardDeviation(moments), config.minStdDevMs)
   const excessMs = silenceMs - moments.mean
@@ -44,7 +45,7 @@ const phi = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): nu
 }
 
 /** Phi up to the mean interval is at most log10 2. */
-const mostUpToMean = 0.302
+export const mostUpToMean = 0.302
 
 /** Phi is below the threshold. */
 const isAlive = (window: ArrivalWindow, nowMs: number, config: PhiAccrualConfig): boolean => {

@@ -2,7 +2,7 @@
  * One process of the virtual world: a state of the protocol, its failure detector and clocks, and an event
  * loop that can stand still. What arrives meanwhile waits, as in a kernel's buffers.
  */
-import { PhiAccrual, PhiAccrualConfig } from "../../domain/detection/PhiAccrual.ts"
+import { PhiAccrualConfig } from "../../domain/detection/PhiAccrual.ts"
 import type { ClusterCommand, StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import { type ClusterState, isActing, type Joined } from "../../domain/protocol/ClusterState.ts"
 import * as Inbound from "../../domain/protocol/Inbound.ts"
@@ -10,6 +10,7 @@ import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { tick } from "../../domain/protocol/Tick.ts"
 import { begin, type Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
+import { Arrivals } from "./Arrivals.ts"
 
 /**
  * Replaces the outcome of every transition: how a spec plants a bug, to see the simulator find it. A pure
@@ -31,11 +32,6 @@ export interface ProcessOptions {
   readonly clock: ProcessClock
   readonly state: ClusterState
   readonly tamper: Tamper | undefined
-}
-
-/** How a peer is heard. */
-interface Arrivals {
-  window: (typeof PhiAccrual)["empty"]
 }
 
 export class Process {
@@ -118,7 +114,7 @@ export class Process {
     const step = begin(this.state, this.monotonicMs(worldMs))
     tick(step, (peer) => {
       const arrivals = this.windows.get(peer)
-      return arrivals !== undefined && !PhiAccrual.isAlive(arrivals.window, step.nowMs, this.detector)
+      return arrivals !== undefined && !arrivals.isAlive(step.nowMs, this.detector)
     })
     return this.end(step)
   }
@@ -133,10 +129,9 @@ export class Process {
   }
 
   detectorHeard(nodeId: string, atMs: number): void {
-    const arrivals = this.windows.get(nodeId)
-    const window = PhiAccrual.sampledHeartbeat(arrivals?.window ?? PhiAccrual.empty, atMs, this.detector)
-    if (arrivals === undefined) this.windows.set(nodeId, { window })
-    else arrivals.window = window
+    let arrivals = this.windows.get(nodeId)
+    if (arrivals === undefined) this.windows.set(nodeId, (arrivals = new Arrivals()))
+    arrivals.heard(atMs, this.detector)
   }
   detectorForgets(nodeId: string): void {
     this.windows.delete(nodeId)
