@@ -77,6 +77,10 @@ const peerFaults: ReadonlySet<CloseCause> = new Set([
   "outboxFull"
 ])
 
+/** Does a node see its cluster, its own place in it, and who can be reached as before? */
+const isSameOutlook = (a: ClusterState, b: ClusterState): boolean =>
+  a.phase === b.phase && a.split === b.split && a.self === b.self && a.mesh.links === b.mesh.links
+
 /** Runs the node while the layer lives; at its end the node leaves in good order. */
 export const layer = (
   options: ClusterDriverOptions
@@ -111,6 +115,7 @@ export const layer = (
       const outbox = yield* Queue.bounded<ReadonlyArray<Interpreter.Outgoing>>(maxWaitingCommits)
       const stopped = yield* Deferred.make<StopReason>()
 
+      const watchers = new Set<(state: ClusterState) => void>()
       // Commits whose commands have not all been executed.
       let unexecuted = 0
       const commit = <A>(change: Transition<A>): Effect.Effect<A> =>
@@ -124,12 +129,17 @@ export const layer = (
             const commands: ReadonlyArray<Interpreter.Outgoing> = isSeen
               ? decided
               : [{ _tag: "Seen", sight: sightOf(next) }, ...decided]
-            if (commands.length === 0) return Effect.succeed(answer)
+            // After the commands have their place: whoever watches may commit himself.
+            const answered = (): A => {
+              if (!isSameOutlook(before, next)) for (const watch of watchers) watch(state)
+              return answer
+            }
+            if (commands.length === 0) return Effect.succeed(answered())
             unexecuted++
             // In the same turn: a fiber may be made to wait between any two steps, and the next commit comes first.
             return Queue.offerUnsafe(outbox, commands)
-              ? Effect.succeed(answer)
-              : Effect.as(Queue.offer(outbox, commands), answer)
+              ? Effect.succeed(answered())
+              : Effect.map(Queue.offer(outbox, commands), answered)
           })
         )
 
@@ -238,6 +248,13 @@ export const layer = (
             Effect.acquireRelease(
               Effect.sync(() => forwards.set(clientId, handler)),
               () => Effect.sync(() => forwards.delete(clientId))
+            )
+          ),
+        onChange: (listener) =>
+          Effect.asVoid(
+            Effect.acquireRelease(
+              Effect.sync(() => watchers.add(listener)),
+              () => Effect.sync(() => watchers.delete(listener))
             )
           ),
         stopped: Deferred.await(stopped)

@@ -1,8 +1,8 @@
 /** The application's view of the cluster, over the driver. */
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Queue } from "effect"
 import type { ClusterHealth } from "../domain/model/ClusterHealth.ts"
 import { type ClusterState, isActing } from "../domain/protocol/ClusterState.ts"
-import { masterByAge } from "../domain/protocol/ClusterView.ts"
+import { masterByAge, memberAs } from "../domain/protocol/ClusterView.ts"
 import * as Leaving from "../domain/protocol/Leaving.ts"
 import { transition } from "../domain/protocol/Transition.ts"
 import { ClusterChannelReceivers } from "../services/ClusterChannels.ts"
@@ -15,6 +15,9 @@ const acts = (state: ClusterState): boolean => state.phase._tag === "Joined" && 
 
 const masterOf = ({ phase }: ClusterState): Option.Option<string> =>
   Option.fromUndefinedOr(phase._tag === "Joined" ? masterByAge(phase.view)?.nodeId : undefined)
+
+const isReady = ({ phase, self }: ClusterState): boolean =>
+  phase._tag === "Joined" && phase.table.version > 0 && memberAs(phase.view, self) !== undefined
 
 const healthOf = (state: ClusterState): ClusterHealth => {
   const { members } = viewOf(state)
@@ -45,6 +48,11 @@ export const layer: Layer.Layer<ClusterService, never, ClusterDriver | ClusterCh
       partitionTable: Effect.map(driver.state, tableOf),
       subscribeChanges: clusterEvents,
       health: Effect.map(driver.state, healthOf),
+      ready: Effect.gen(function* () {
+        const seen = yield* Queue.sliding<ClusterState>(1)
+        yield* driver.onChange((state) => Queue.offerUnsafe(seen, state))
+        for (let state = yield* driver.state; !isReady(state);) state = yield* Queue.take(seen)
+      }).pipe(Effect.scoped),
       leave: driver.commit(transition(Leaving.begin)).pipe(Effect.andThen(driver.stopped), Effect.asVoid),
       stopped: driver.stopped
     })

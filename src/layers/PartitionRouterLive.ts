@@ -1,5 +1,5 @@
 /** The router over the driver: who owns a key, who waits for a reply, and what is handled here. */
-import { Clock, Deferred, Effect, FiberSet, Layer, Option, Result, Schedule, Stream } from "effect"
+import { Clock, Deferred, Effect, FiberSet, Layer, Option, Queue, Result, Stream } from "effect"
 import type { Incarnation, NodeId } from "../domain/model/Scalars.ts"
 import { hashToPartition } from "../domain/placement/HashToPartition.ts"
 import type { ClusterState } from "../domain/protocol/ClusterState.ts"
@@ -9,7 +9,6 @@ import type { ConnectionId } from "../domain/protocol/MeshState.ts"
 import { type Step, transition } from "../domain/protocol/Transition.ts"
 import { type Refusal, type RouterMessage, routerId, routerMessageCodec } from "../domain/routing/RouterMessage.ts"
 import type { ClusterMessageOf } from "../domain/wire/ClusterMessage.ts"
-import { ClusterChannelReceivers } from "../services/ClusterChannels.ts"
 import { ClusterDriver } from "../services/ClusterDriver.ts"
 import { UnknownPartition } from "../services/ClusterErrors.ts"
 import { ClusterPartitionService } from "../services/ClusterPartitionService.ts"
@@ -27,9 +26,6 @@ import { DuplicateRoute, MessageTooLarge, NoHandler, UndecodableMessage } from "
 const defaultTimeoutMs = 5000
 /** How long after a refusal that may pass a message is sent again. */
 const retryMs = 30
-/** How often connections of messages without a reply are looked at, and whether this node owns what it works for. */
-const lookMs = 50
-const ownerLookMs = 250
 
 type Reply = Exclude<RouterMessage, { readonly type: "request" }>
 /** What has become of a message at its owner. */
@@ -43,7 +39,7 @@ type Fate = Reply | { readonly type: "lost" }
 
 interface Waiting {
   readonly fate: Deferred.Deferred<Fate>
-  to: { readonly nodeId: NodeId; readonly connection: ConnectionId } | undefined
+  to: { readonly nodeId: NodeId; readonly incarnation: Incarnation; readonly connection: ConnectionId } | undefined
 }
 
 type Place =
@@ -68,7 +64,6 @@ const forward = (self: NodeId, partitionId: number, message: RouterMessage): Clu
 
 const make = Effect.gen(function* () {
   const driver = yield* ClusterDriver
-  const { clusterEvents } = yield* ClusterChannelReceivers
   const { getPartitionMap } = yield* ClusterPartitionService
   const { node, self } = yield* driver.state
   const waiting = new Map<number, Waiting>()
@@ -142,8 +137,9 @@ const make = Effect.gen(function* () {
     const connection = state.mesh.links.get(owner)?.at(-1)
     if (member === undefined || connection === undefined)
       return { _tag: "Nowhere", detail: `${owner} cannot be reached` }
-    waits.to = { nodeId: owner, connection }
-    Mesh.sendTo(step, owner, forward(state.self.nodeId, partitionId, requestTo(incarnationOf(member))))
+    const incarnation = incarnationOf(member)
+    waits.to = { nodeId: owner, incarnation, connection }
+    Mesh.sendTo(step, owner, forward(state.self.nodeId, partitionId, requestTo(incarnation)))
     return { _tag: "Sent" }
   }
 
@@ -210,7 +206,7 @@ const make = Effect.gen(function* () {
         case "late":
           return yield* new OutcomeUnknown({ partitionId, detail: "no reply in time" })
         case "lost":
-          return yield* new OutcomeUnknown({ partitionId, detail: "the connection ended before the reply" })
+          return yield* new OutcomeUnknown({ partitionId, detail: "the owner was lost before its reply" })
         case "nowhere":
           last = new PartitionUnavailable({ partitionId, detail: fate.detail })
           break
@@ -227,17 +223,15 @@ const make = Effect.gen(function* () {
     return yield* last
   })
 
-  // A message whose connection has ended gets no reply.
-  const look = Effect.map(driver.state, ({ mesh }) => {
+  // A message gets no reply when its connection has ended. One that stands still keeps it, until it is put out.
+  yield* driver.onChange(({ mesh, phase }) => {
     for (const { fate, to } of waiting.values()) {
-      if (to === undefined || mesh.links.get(to.nodeId)?.includes(to.connection) === true) continue
+      if (to === undefined) continue
+      const isLinked = mesh.links.get(to.nodeId)?.includes(to.connection) === true
+      if (isLinked && phase._tag === "Joined" && memberAs(phase.view, to) !== undefined) continue
       Deferred.doneUnsafe(fate, Effect.succeed({ type: "lost" }))
     }
   })
-  yield* Effect.suspend(() => (waiting.size === 0 ? Effect.void : look)).pipe(
-    Effect.repeat(Schedule.spaced(lookMs)),
-    Effect.forkScoped
-  )
 
   // ---- owning ---------------------------------------------------------------------------------------
 
@@ -247,10 +241,11 @@ const make = Effect.gen(function* () {
       if (!Number.isInteger(partitionId) || partitionId < 0 || partitionId >= partitionCount) {
         return yield* new UnknownPartition({ partitionId, partitionCount })
       }
-      // Changes are hints to look, and may be missed.
-      const looks = Stream.merge(clusterEvents, Stream.tick(ownerLookMs))
-      yield* looks.pipe(
-        Stream.mapEffect(() => driver.state),
+      // Only what is now counts, not what has been meanwhile.
+      const seen = yield* Queue.sliding<ClusterState>(1)
+      yield* driver.onChange((state) => Queue.offerUnsafe(seen, state))
+      yield* Queue.offer(seen, yield* driver.state)
+      yield* Stream.fromQueue(seen).pipe(
         // A process that was put out and has come back is another.
         Stream.map((state) => (owns(state, partitionId) ? state.self.incarnation : undefined)),
         Stream.changes,
@@ -258,7 +253,7 @@ const make = Effect.gen(function* () {
         Stream.runDrain
       )
       return yield* Effect.never
-    })
+    }).pipe(Effect.scoped)
 
   return PartitionRouter.of({
     send,
@@ -277,8 +272,7 @@ const make = Effect.gen(function* () {
 })
 
 /** The router of the node whose driver is given. */
-export const layer: Layer.Layer<
+export const layer: Layer.Layer<PartitionRouter, never, ClusterDriver | ClusterPartitionService> = Layer.effect(
   PartitionRouter,
-  never,
-  ClusterDriver | ClusterChannelReceivers | ClusterPartitionService
-> = Layer.effect(PartitionRouter, make)
+  make
+)

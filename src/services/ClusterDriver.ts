@@ -23,6 +23,11 @@ export class ClusterDriver extends Context.Service<
      * application otherwise. The handler is called in the order of the commits and must return at once.
      */
     readonly onForward: (clientId: string, handler: ForwardHandler) => Effect.Effect<void, never, Scope.Scope>
+    /**
+     * Calls the listener, while the scope lives, after each commit by which this node sees its cluster, its own place in
+     * it, or who can be reached differently. It must return at once.
+     */
+    readonly onChange: (listener: (state: ClusterState) => void) => Effect.Effect<void, never, Scope.Scope>
     /** Completes when the node stops by itself: it has left, or could not join. Dies with a bug of the driver. */
     readonly stopped: Effect.Effect<StopReason>
   }

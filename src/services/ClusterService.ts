@@ -24,6 +24,11 @@ export class ClusterService extends Context.Service<
     readonly subscribeChanges: Stream.Stream<ClusterChange>
     readonly health: Effect.Effect<ClusterHealth>
     /**
+     * Completes when this node is a member and has a partition table, at once if it has one. A node's layer is built when
+     * it has joined, and the table follows: what asks for owners first thing waits for this.
+     */
+    readonly ready: Effect.Effect<void>
+    /**
      * Leaves in good order; completes when this node is out of a settled view, or has waited `leaveTimeoutMs`. A node
      * with data hands over what it holds before, for `drainTimeoutMs` at most.
      */

@@ -1,8 +1,11 @@
 /** Messages to the owner of a key, and work that goes where its partition goes. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema } from "effect"
-import { ClusterPartitionService, MigrationService, PartitionRouter } from "../../src/index.ts"
-import { SimulatedCluster } from "../../src/testing.ts"
+import { Context, Effect, Fiber, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { transition } from "../../src/domain/protocol/Transition.ts"
+import { ClusterPartitionService, ClusterService, MigrationService, PartitionRouter } from "../../src/index.ts"
+import { ClusterDriver } from "../../src/services/ClusterDriver.ts"
+import { SimulatedCluster, TestCluster } from "../../src/testing.ts"
 import { inVirtualTime, type Node, three, until } from "./InVirtualTime.ts"
 
 const greetings = PartitionRouter.route("greetings", {
@@ -145,6 +148,45 @@ describe("PartitionRouter", () => {
         assert.strictEqual(story[0], `${owner} begins`)
       })
     )
+  )
+
+  it.effect("work ends in the moment in which its node loses its quorum, and begins again in which it is back", () =>
+    Effect.gen(function* () {
+      const node = yield* Layer.build(TestCluster.layer({ nodeId: "n1" }))
+      const ready = yield* Effect.forkChild(Context.get(node, ClusterService).ready)
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(ready)
+      let working = 0
+      const job = Effect.acquireRelease(
+        Effect.sync(() => working++),
+        () => Effect.sync(() => working--)
+      ).pipe(Effect.andThen(Effect.never))
+      yield* Context.get(node, PartitionRouter).whileOwner(7, job).pipe(Effect.forkScoped)
+      const driver = Context.get(node, ClusterDriver)
+      const halt = (haltedSinceMs: number | undefined) =>
+        driver.commit(transition((step) => step.set({ split: { ...step.state.split, haltedSinceMs } })))
+      // No time passes.
+      const settled = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+      const seen: Array<number> = []
+      for (const change of [Effect.void, halt(0), halt(undefined), halt(1)]) {
+        yield* change
+        yield* settled
+        seen.push(working)
+      }
+      assert.deepStrictEqual(seen, [1, 0, 1, 0])
+    })
+  )
+
+  it.effect("a node is ready when it has a table: then every partition has an owner", () =>
+    Effect.gen(function* () {
+      const node = yield* Layer.build(TestCluster.layer({ nodeId: "n1" }))
+      const { nodeId, ready } = Context.get(node, ClusterService)
+      const owned = yield* Effect.forkChild(
+        Effect.andThen(ready, Context.get(node, ClusterPartitionService).partitionsForNode(nodeId))
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(owned)).length, 271)
+    })
   )
 
   it("under the simulator, whoever knows of another owner has stopped", () => {

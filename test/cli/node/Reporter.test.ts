@@ -35,6 +35,7 @@ const stillDriver = ClusterDriver.of({
   state: Effect.succeed(fresh),
   commit: () => Effect.never,
   onForward: () => Effect.void,
+  onChange: () => Effect.void,
   stopped: Effect.never
 })
 
@@ -65,6 +66,7 @@ const reporting = (
       partitionTable: Effect.map(Ref.get(seen), ({ table }) => table),
       subscribeChanges: Stream.fromPubSub(events),
       health: Effect.succeed(health),
+      ready: Effect.never,
       leave: Effect.void,
       stopped: Effect.never
     })
