@@ -76,6 +76,14 @@ const flags = {
     Flag.withoutNegation,
     Flag.withDefault(false)
   ),
+  data: Flag.Boolean("data").pipe(
+    Flag.withDescription(
+      "Nodes keep data and clients write it: backups, duration and more are drawn from each seed, and no acknowledged " +
+        "write may be lost"
+    ),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print the result as one JSON object, the last line of stdout; the rest goes to stderr"),
     Flag.withoutNegation,
@@ -110,7 +118,7 @@ const runAll = Effect.fnUntraced(function* (
 export const simulate = Command.make(
   "simulate",
   flags,
-  Effect.fnUntraced(function* ({ codec, firstSeed, json, nodes, policy, profile, seed, seeds, topology }) {
+  Effect.fnUntraced(function* ({ codec, data, firstSeed, json, nodes, policy, profile, seed, seeds, topology }) {
     const isReplay = Option.isSome(seed)
     const options: Simulation.Options = {
       seed: Option.getOrElse(seed, () => firstSeed),
@@ -118,7 +126,8 @@ export const simulate = Command.make(
       profile,
       policy: policy.policy,
       ...Option.match(topology, { onNone: () => ({}), onSome: ({ topology }) => ({ topology }) }),
-      codec
+      codec,
+      ...(data ? { data: "drawn" } : {})
     }
     const print = json ? Console.error : Console.log
     const stream = json ? process.stderr : process.stdout
@@ -132,7 +141,8 @@ export const simulate = Command.make(
       const replay = [
         `squadron simulate --seed ${failed.seed} --nodes ${nodes} --profile ${profile} --policy ${policy.text}`,
         ...Option.match(topology, { onNone: () => [], onSome: ({ text }) => [`--topology ${text}`] }),
-        ...(codec ? ["--codec"] : [])
+        ...(codec ? ["--codec"] : []),
+        ...(data ? ["--data"] : [])
       ].join(" ")
       yield* print(Simulation.failureLines(failed, shrunk, replay).join("\n"))
     } else if (isReplay) {

@@ -38,6 +38,16 @@ describe("squadron simulate", () => {
     })
   )
 
+  it.live("with data clients write, and the run is another than without", () =>
+    Effect.gen(function* () {
+      const one = ["--nodes", "3", "--seeds", "1", "--profile", "calm", "--json"]
+      const [plain, data] = yield* Effect.all([run(...one), run(...one, "--data")])
+      const reports = [plain, data].map(({ out }) => decode(out.at(-1)))
+      assert.deepStrictEqual([plain.code, data.code], [0, 0])
+      assert.isAbove(reports[1]?.steps ?? 0, reports[0]?.steps ?? 0)
+    })
+  )
+
   it.live("runs on rings, and without the flag as with all of five", () =>
     Effect.gen(function* () {
       const seven = ["--nodes", "7", "--seeds", "2", "--json"]

@@ -6,8 +6,11 @@ import { available, majority, type QuorumPolicy, staticQuorum } from "../../src/
 export const PolicyName = Schema.Literals(["available", "majority", "static"])
 export type PolicyName = typeof PolicyName.Type
 
-/** `small`: 2 to 9 nodes, by the seed; `mixed`: 1 to 5, by the seed, and nodes of the reference beside them. */
-export const Size = Schema.Literals(["small", "mixed", "25", "100"])
+/**
+ * `small`: 2 to 9 nodes, by the seed; `mixed`: 1 to 5, by the seed, and nodes of the reference beside them; `data`: 3 to
+ * 6, by the seed, that keep data.
+ */
+export const Size = Schema.Literals(["small", "mixed", "data", "25", "100"])
 export type Size = typeof Size.Type
 
 export const Share = Schema.Struct({
@@ -32,40 +35,56 @@ export const ShareResult = Schema.Struct({
 export type ShareResult = typeof ShareResult.Type
 
 /** Seeds of one share: some seconds of work. */
-export const seedsPerShare: Readonly<Record<Size, number>> = { small: 500, mixed: 200, "25": 25, "100": 1 }
+const seedsPerShare: Readonly<Record<Size, number>> = { small: 500, mixed: 200, data: 50, "25": 25, "100": 1 }
 
-export const nodesOf = (size: Size, seed: number): number => {
+const nodesOf = (size: Size, seed: number): number => {
   switch (size) {
     case "small":
       return 2 + (seed % 8)
     case "mixed":
       return 1 + (seed % 5)
+    case "data":
+      return 3 + (seed % 4)
     case "25":
     case "100":
       return Number(size)
   }
 }
 
-export const profileOf = (size: Size): Simulation.Profile => (size === "mixed" ? "reference" : "chaos")
+const dataProfiles = ["crashes", "partitions", "chaos"] as const
 
-/** `static` is the majority of the nodes that a run starts with. */
-export const policyOf = (name: PolicyName, nodes: number): QuorumPolicy =>
-  name === "available" ? available : name === "majority" ? majority : staticQuorum(Math.floor(nodes / 2) + 1)
-
-/** How a person runs one of these seeds alone. */
-export const replayCommand = (share: Pick<Share, "policy" | "size">, seed: number): string => {
-  const nodes = nodesOf(share.size, seed)
-  const policy = share.policy === "static" ? String(Math.floor(nodes / 2) + 1) : share.policy
-  return `npm run squadron -- simulate --seed ${seed} --nodes ${nodes} --profile ${profileOf(share.size)} --policy ${policy}`
+const profileOf = (size: Size, seed: number): Simulation.Profile => {
+  if (size === "mixed") return "reference"
+  return size === "data" ? (dataProfiles[seed % dataProfiles.length] ?? "chaos") : "chaos"
 }
 
-/** All shares of these seeds from 1, in order. */
-export const sharesOf = (policy: PolicyName, size: Size, seeds: number): ReadonlyArray<Share> => {
+/** `static` is the majority of the nodes that a run starts with. */
+const policyOf = (name: PolicyName, nodes: number): QuorumPolicy =>
+  name === "available" ? available : name === "majority" ? majority : staticQuorum(Math.floor(nodes / 2) + 1)
+
+/** The run of one seed. */
+export const optionsOf = ({ policy, size }: Pick<Share, "policy" | "size">, seed: number): Simulation.Options => {
+  const nodes = nodesOf(size, seed)
+  const data = size === "data" ? { data: "drawn" as const } : {}
+  return { seed, nodes, profile: profileOf(size, seed), policy: policyOf(policy, nodes), ...data }
+}
+
+/** How a person runs one of these seeds alone. */
+export const replayCommand = ({ policy, size }: Pick<Share, "policy" | "size">, seed: number): string => {
+  const nodes = nodesOf(size, seed)
+  const policyText = policy === "static" ? String(Math.floor(nodes / 2) + 1) : policy
+  const run = `npm run squadron -- simulate --seed ${seed} --nodes ${nodes} --profile ${profileOf(size, seed)}`
+  return `${run} --policy ${policyText}${size === "data" ? " --data" : ""}`
+}
+
+/** All shares of these seeds, in order. They begin where shares from 1 would, so that ledgers of other ranges count. */
+export const sharesOf = (policy: PolicyName, size: Size, first: number, last: number): ReadonlyArray<Share> => {
   const step = seedsPerShare[size]
-  return Array.from({ length: Math.ceil(seeds / step) }, (_, i) => ({
-    policy,
-    size,
-    from: i * step + 1,
-    to: Math.min(seeds, (i + 1) * step)
-  }))
+  const shares: Array<Share> = []
+  for (let from = first; from <= last;) {
+    const to = Math.min(last, Math.ceil(from / step) * step)
+    shares.push({ policy, size, from, to })
+    from = to + 1
+  }
+  return shares
 }

@@ -1,7 +1,7 @@
 /** A process of the soak: gets shares one by one from its parent, and answers each with its result. */
 import { Schema } from "effect"
 import { Simulation } from "../../src/testing.ts"
-import { nodesOf, policyOf, profileOf, Share, type ShareResult } from "./Share.ts"
+import { optionsOf, Share, type ShareResult } from "./Share.ts"
 
 const runShare = (share: Share): ShareResult => {
   const startMs = performance.now()
@@ -9,13 +9,7 @@ const runShare = (share: Share): ShareResult => {
   let virtualMs = 0
   let first: ShareResult["first"]
   for (let seed = share.from; seed <= share.to; seed++) {
-    const nodes = nodesOf(share.size, seed)
-    const outcome = Simulation.run({
-      seed,
-      nodes,
-      profile: profileOf(share.size),
-      policy: policyOf(share.policy, nodes)
-    })
+    const outcome = Simulation.run(optionsOf(share, seed))
     virtualMs += outcome.virtualMs
     if (outcome.violation === undefined) continue
     violations++

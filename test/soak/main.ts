@@ -9,21 +9,28 @@ import { PolicyName, replayCommand, type Share, ShareResult, sharesOf, Size } fr
 
 const help = `npm run soak -- [flags]
 
-Runs seeds of the simulator under profile chaos, mixed clusters under profile reference, for every policy and size
-of cluster, and prints a table.
+Runs seeds of the simulator under profile chaos, mixed clusters under profile reference, and clusters with data under
+several, for every policy and size of cluster, and prints a table.
 A seed that breaks a rule is printed with the command that replays it. What has been run on the same
 sources is not run again: results are kept in .soak/<hash of src>.jsonl.
 
   --policy available|majority|static   this one; static is the majority of the nodes at the start (default all)
-  --nodes small|mixed|25|100           this size; small is 2 to 9 nodes, by the seed, mixed 1 to 5 and nodes of the
-                                       reference beside them (default all)
-  --seeds N                            seeds for each policy and size (default 50,000 small, 20,000 mixed, 3,000 of 25,
-                                       50 of 100)
+  --nodes small|mixed|data|25|100      this size; small is 2 to 9 nodes, by the seed, mixed 1 to 5 and nodes of the
+                                       reference beside them, data 3 to 6 that keep data (default all)
+  --seeds N                            seeds for each policy and size (default 50,000 small, 20,000 mixed, 10,000 with
+                                       data, 3,000 of 25, 50 of 100)
+  --first-seed N                       the first of them (default 1)
   --processes N                        that run side by side (default one for each core)
   --quick                              a hundredth of the default seeds
   --help`
 
-const defaultSeeds: Readonly<Record<Size, number>> = { small: 50_000, mixed: 20_000, "25": 3000, "100": 50 }
+const defaultSeeds: Readonly<Record<Size, number>> = {
+  small: 50_000,
+  mixed: 20_000,
+  data: 10_000,
+  "25": 3000,
+  "100": 50
+}
 
 const fail = (text: string): never => {
   console.error(`${text}\n\n${help}`)
@@ -49,6 +56,7 @@ const readFlags = () => {
         policy: { type: "string" },
         nodes: { type: "string" },
         seeds: { type: "string" },
+        "first-seed": { type: "string" },
         processes: { type: "string" },
         quick: { type: "boolean" },
         help: { type: "boolean" }
@@ -67,6 +75,7 @@ if (flags.help === true) {
 const policies = oneOf("policy", PolicyName.literals, flags.policy)
 const sizes = oneOf("nodes", Size.literals, flags.nodes)
 const wanted = wholeNumber("seeds", flags.seeds)
+const firstSeed = wholeNumber("first-seed", flags["first-seed"]) ?? 1
 const processes = wholeNumber("processes", flags.processes) ?? availableParallelism()
 const seedsOf = (size: Size): number =>
   wanted ?? (flags.quick === true ? Math.ceil(defaultSeeds[size] / 100) : defaultSeeds[size])
@@ -74,8 +83,10 @@ const seedsOf = (size: Size): number =>
 const root = join(import.meta.dirname, "../..")
 const hash = hashOfSources(root)
 const ledger = new Ledger(join(root, ".soak"), hash)
-const groups = sizes.flatMap((size) => policies.map((policy) => ({ size, policy, seeds: seedsOf(size) })))
-const shares = groups.flatMap(({ policy, seeds, size }) => sharesOf(policy, size, seeds))
+const groups = sizes.flatMap((size) => policies.map((policy) => ({ size, policy })))
+const sharesOfGroup = ({ policy, size }: Pick<Share, "policy" | "size">) =>
+  sharesOf(policy, size, firstSeed, firstSeed + seedsOf(size) - 1)
+const shares = groups.flatMap(sharesOfGroup)
 const open = shares.filter((share) => ledger.resultOf(share) === undefined)
 
 const decodeResult = Schema.decodeUnknownSync(ShareResult)
@@ -126,12 +137,21 @@ const work = (): Promise<void> =>
 const row = (cells: ReadonlyArray<string>): string =>
   cells.map((cell, i) => (i < 2 ? cell.padEnd(12) : cell.padStart(14))).join("")
 
+const labels: Readonly<Record<Size, string>> = {
+  small: "2–9",
+  mixed: "1–5 mixed",
+  data: "3–6 data",
+  "25": "25",
+  "100": "100"
+}
+
 const printTable = (): number => {
   let violations = 0
-  console.log(`\nsources ${hash}, profile chaos, mixed: reference\n`)
+  console.log(`\nsources ${hash}, profile chaos, mixed: reference, data: crashes, partitions or chaos\n`)
   console.log(row(["policy", "nodes", "seeds", "violations", "virtual hours", "virtual s/s"]))
-  for (const { policy, seeds, size } of groups) {
-    const results = sharesOf(policy, size, seeds).flatMap((share) => ledger.resultOf(share) ?? [])
+  for (const group of groups) {
+    const { policy, size } = group
+    const results = sharesOfGroup(group).flatMap((share) => ledger.resultOf(share) ?? [])
     const sum = (of: (result: ShareResult) => number): number =>
       results.reduce((total, result) => total + of(result), 0)
     const bad = sum((result) => result.violations)
@@ -145,8 +165,7 @@ const printTable = (): number => {
           sum((result) => result.elapsedMs)
         )
     )
-    const label = size === "small" ? "2–9" : size === "mixed" ? "1–5 mixed" : size
-    console.log(row([policy, label, String(ran), String(bad), (virtualMs / 3.6e6).toFixed(1), String(speed)]))
+    console.log(row([policy, labels[size], String(ran), String(bad), (virtualMs / 3.6e6).toFixed(1), String(speed)]))
   }
   for (const result of shares.flatMap((share) => ledger.resultOf(share) ?? [])) {
     if (result.first === undefined) continue

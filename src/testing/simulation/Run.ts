@@ -9,6 +9,7 @@ import type { Topology } from "../../domain/protocol/Topology.ts"
 import { lineagesOf } from "./Agreement.ts"
 import { DataKeeper } from "./data/DataKeeper.ts"
 import type { DataOptions } from "./data/DataPlanes.ts"
+import { drawData } from "./data/DrawData.ts"
 import type { DataCounts } from "./data/Oracle.ts"
 import type { Fault, FaultKind } from "./Fault.ts"
 import { awaitAgreement, heal } from "./Healing.ts"
@@ -47,8 +48,11 @@ export interface Options {
   readonly transcript?: boolean
   /** Plants a bug, for specs of the simulator itself. */
   readonly tamper?: Tamper
-  /** The nodes keep data, clients use it, and at most `backupCount` processes end between repairs. Default: no data. */
-  readonly data?: DataOptions
+  /**
+   * The nodes keep data, clients use it, and at most `backupCount` processes end between repairs. Default: no data.
+   * `drawn`: from the seed, with number of backups and duration; then some runs lose data, which they must report.
+   */
+  readonly data?: DataOptions | "drawn"
 }
 
 export interface Outcome {
@@ -77,6 +81,20 @@ export interface Outcome {
   readonly data?: DataCounts
 }
 
+/** Options whose data, if there is any, is settled. */
+interface Settled extends Options {
+  readonly data?: DataOptions
+}
+
+// What is given counts before what is drawn, but for the data.
+const withDrawnData = (options: Options): Settled => {
+  const { data, ...given } = options
+  if (data !== "drawn") return data === undefined ? given : { ...given, data }
+  const { profile = given.profile, ...drawn } = drawData(given.seed, nodeNames(given.nodes ?? 5))
+  const config = { ...drawn.config, ...given.config }
+  return { ...drawn, ...given, ...(profile === undefined ? {} : { profile }), config, data: drawn.data }
+}
+
 /** Who is there, and how it begins. */
 export const setupOf = ({ config, nodes = 5, partitionCount, profile = "chaos", seed }: Options): Setup => {
   const drawn = drawSetup(profile, random(seed * 2 + 2), nodes)
@@ -102,7 +120,7 @@ export const countKinds = (faults: ReadonlyArray<Fault>): Partial<Record<FaultKi
   return counts
 }
 
-const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: Transcript | undefined): Outcome => {
+const runOnce = (options: Settled, schedule: ReadonlyArray<Fault>, transcript: Transcript | undefined): Outcome => {
   const { policy = available, virtualMs = 40_000 } = options
   const setup = setupOf(options)
   const keeper = options.data === undefined ? undefined : new DataKeeper(options.data, () => world)
@@ -175,7 +193,8 @@ const runOnce = (options: Options, schedule: ReadonlyArray<Fault>, transcript: T
  *
  * Throws a RangeError for a number of nodes outside 1…1000.
  */
-export const run = (options: Options): Outcome => {
+export const run = (given: Options): Outcome => {
+  const options = withDrawnData(given)
   const schedule = scheduleOf(options)
   if (options.transcript === true) return runOnce(options, schedule, new Transcript())
   const outcome = runOnce(options, schedule, undefined)

@@ -33,6 +33,14 @@ describe("no acknowledged write is lost, and all copies are equal in the end", (
   })
 })
 
+it("drawn from the seed it is as many backups, and as much loss, each time", () => {
+  const runs = [2, 20].map((seed) => Simulation.run({ seed, nodes: 6, policy: majority, data: "drawn" }))
+  expect(runs.map(({ violation }) => violation)).toEqual([undefined, undefined])
+  const again = Simulation.run({ seed: 20, nodes: 6, policy: majority, data: "drawn" })
+  expect([again.traceHash, again.data]).toEqual([runs[1]?.traceHash, runs[1]?.data])
+  expect(runs.map(({ data }) => data?.lost.length ?? 0)).toEqual([0, expect.toSatisfy((lost: number) => lost > 0)])
+})
+
 describe("incidents of other systems", () => {
   const incidents: ReadonlyArray<{ name: string; backupCount: number; faults: Faults }> = [
     {

@@ -28,6 +28,10 @@ export class DataKeeper {
   /** Partitions of which no replica survived, and those that were reported. */
   private readonly gone = new Set<number>()
   private readonly reported = new Set<number>()
+  /** Of these a part was on its way somewhere else: it may arrive, and then nothing is reported. */
+  private readonly onTheirWay = new Set<number>()
+  /** A part of a split has had the time to take for lost what only the other part holds: both merge when they meet. */
+  private wasSplitLong = false
   /** Backups that every row had when the cluster was last repaired. */
   private copies = 0
   /** Hosts of live nodes that were not full members at some time since the last repair. */
@@ -137,6 +141,9 @@ export class DataKeeper {
   /** May the fault happen, with what has happened since the last repair? */
   allows(fault: Fault): boolean {
     const world = this.world()
+    const [plane] = world.planes?.planes.values() ?? []
+    const patienceMs = plane?.state.settings.recoveryTimeoutMs
+    if (patienceMs !== undefined && "forMs" in fault && fault.forMs > patienceMs) this.wasSplitLong = true
     switch (fault._tag) {
       case "Leave":
         return this.options.freeLeaves === true || this.spend()
@@ -177,13 +184,22 @@ export class DataKeeper {
       const isSomewhere = this.oracle.stores.some((store) => store.filled.includes(row.partitionId))
       const survives =
         isSomewhere || [row.owner, ...row.backups].some((id) => alive.has(`${id}@${incarnations.get(id) ?? 0}`))
-      if (!survives) this.gone.add(row.partitionId)
+      if (survives) continue
+      if (this.isOnItsWay(row.partitionId)) this.onTheirWay.add(row.partitionId)
+      else this.gone.add(row.partitionId)
     }
   }
 
   /** A process has left. */
   left(): void {
     if (this.options.freeLeaves === true) this.world().later(0, () => this.ended())
+  }
+
+  private isOnItsWay(partitionId: number): boolean {
+    return [...(this.world().planes?.planes.values() ?? [])].some(({ state }) => {
+      const partition = state.partitions.get(partitionId)
+      return partition?.copyOut !== undefined || partition?.copyIn !== undefined || partition?.readied !== undefined
+    })
   }
 
   /** A kernel tells its subscribers. */
@@ -196,7 +212,9 @@ export class DataKeeper {
     return world.planes === undefined ? undefined : unrest(world, world.planes)
   }
   checkEnd(): void {
-    if (listed(this.gone) !== listed(this.reported)) {
+    const mayBe = (id: number) => this.wasSplitLong || this.onTheirWay.has(id)
+    const certain = [...this.reported].filter((id) => !mayBe(id) || this.gone.has(id))
+    if (listed(this.gone) !== listed(new Set(certain))) {
       throw new Violation(`partitions ${listed(this.gone)} are lost, and ${listed(this.reported)} are reported`)
     }
     // Where every store outlives its process all is there in the end, however many have ended.
