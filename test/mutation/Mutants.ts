@@ -697,8 +697,8 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "F19",
     "a node that reaches no seed promotes itself",
     "Founding",
-    "if (!foundingGroup(step, fresh, present).includes(step.self.nodeId)) return false",
-    "if (!foundingGroup(step, fresh, present).includes(step.self.nodeId)) { found(step, [step.self.nodeId]); return false }"
+    "? voters.map((voter) => voter.nodeId) : []",
+    "? voters.map((voter) => voter.nodeId) : [step.self.nodeId]"
   )
 ]
 

@@ -4,7 +4,7 @@ import { nextVersion } from "../../../src/domain/protocol/Version.ts"
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import type { ClusterMessageOf } from "../../../src/domain/wire/ClusterMessage.ts"
-import { toWire } from "../../../src/domain/protocol/ClusterView.ts"
+import { masterByAge, toWire } from "../../../src/domain/protocol/ClusterView.ts"
 import { heartbeat, masterOf, Transcript } from "./Transcript.ts"
 
 const welcome = (
@@ -92,6 +92,24 @@ describe("mastership", () => {
     const n2 = memberOf("n2").until(2000, ["n1"])
     n2.receive(3, heartbeat("n3", n2, { promise: 4, promisedTo: "n1", suspectedNodes: ["n1"] })).until(2250, ["n1"])
     expect(n2.joined.promise).toEqual({ term: 5, to: "n2" })
+  })
+
+  it("whoever was older than the winner is younger in its view, so that nobody older acts when it comes back", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }))
+    const { members, version } = n2.joined.view
+    expect(isActing(n2.state, n2.joined)).toBe(true)
+    expect(members.find(({ nodeId }) => nodeId === "n1")?.joinVersion).toBe(version)
+    expect(masterByAge(n2.joined.view)?.nodeId).toBe("n2")
+  })
+
+  it("a vote of who holds a newer view than the claimant does not count", () => {
+    const n2 = memberOf("n2").until(2000, ["n1"])
+    n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(2250, ["n1"])
+    const vote = { promise: 1, promisedTo: "n2", suspectedNodes: ["n1"] }
+    n2.receive(3, heartbeat("n3", n2, { ...vote, membersViewVersion: n2.joined.view.version + 1 }))
+    expect(isActing(n2.state, n2.joined)).toBe(false)
   })
 
   it("one node that does not hear the master claims nothing while others hear it", () => {

@@ -237,6 +237,12 @@ describe("merging", () => {
     expect(phase.formerVoters).toEqual([{ nodeId: "n9", incarnation: 1 }])
   })
 
+  it("who gives way to a live cluster founds no other meanwhile, though it finds nobody", () => {
+    const n1 = masterOf("n1", ["n2"], { policy: majority }).dialled(9, "n9")
+    n1.receive(2, heartbeat("n2", n1)).receive(9, mergeRequest("n9", 3))
+    expect(n1.until(60_000).state.phase._tag).toBe("Fresh")
+  })
+
   it("a member follows its own master's word, and reports what others say to it", () => {
     const n1 = masterOf("n1", ["n2"])
     const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().dialled(1, "n1")

@@ -165,5 +165,7 @@ describe("faults of the reference", () => {
   it("19: a node with unreachable seeds does not promote itself", () => {
     const n1 = new Transcript("n1", { seeds: ["n2", "n3"] }).tick().refused("n2").refused("n3").until(29_000)
     expect(n1.state.phase._tag).toBe("Fresh")
+    // Nor for a while, in a view that could not settle.
+    expect(n1.text()).not.toContain("founds")
   })
 })

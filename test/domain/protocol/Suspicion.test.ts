@@ -99,6 +99,18 @@ describe("suspicion", () => {
     expect(n1.text()).not.toContain("is dead")
   })
 
+  it("a suspicion that most do not share for a moment begins anew, though the member stays suspect", () => {
+    const n1 = masterOf("n1", ["n2", "n3", "n4"])
+    const stateOf = () => n1.joined.view.members.find((member) => member.nodeId === "n4")?.state
+    keepHeard(n1, 7000, ["n4"], { n2: ["n4"], n3: [] })
+    keepHeard(n1, 9000, ["n4"], { n2: [], n3: [] })
+    expect(stateOf()).toBe("suspect")
+    keepHeard(n1, 17_000, ["n4"], { n2: ["n4"], n3: [] })
+    expect(stateOf()).toBe("suspect")
+    keepHeard(n1, 21_000, ["n4"], { n2: ["n4"], n3: [] })
+    expect(stateOf()).toBe("dead")
+  })
+
   it("a complaint of the reference counts like a suspicion in a heartbeat", () => {
     const n1 = masterOf("n1", ["n2", "n3"])
     n1.receive(3, {
