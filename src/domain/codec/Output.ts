@@ -19,17 +19,21 @@ let work = new Uint8Array(0)
 
 /** The value's bytes, `undefined` when the writer refuses it. */
 export const writeNew = (write: Writer, value: unknown): Uint8Array | undefined => {
-  let end = writeToSlab(write, value)
-  if (end === overflow && slabUsed > 0) {
-    slab = new Uint8Array(outputSlabBytes)
-    slabUsed = 0
-    end = writeToSlab(write, value)
-  }
-  if (end === overflow) return writeLarge(write, value, (bytes, length) => bytes.slice(0, length))
+  const end = writeToSlab(write, value)
+  if (end === overflow) return writeLarge(write, value, kept)
   if (end < 0) return undefined
   const written = slab.subarray(slabUsed, end)
   slabUsed = end
   return written
+}
+
+/** Small bytes open a new slab; large ones have memory of their own, and leave the slab to others. */
+const kept = (bytes: Uint8Array, length: number): Uint8Array => {
+  if (length > outputSlabBytes / 8) return bytes.slice(0, length)
+  slab = new Uint8Array(outputSlabBytes)
+  slab.set(bytes.subarray(0, length))
+  slabUsed = length
+  return slab.subarray(0, length)
 }
 
 const writeToSlab = (write: Writer, value: unknown): number => {

@@ -11,7 +11,7 @@ export interface DataSettings {
   readonly maxPendingBytes: number
   /** Bytes of records in one part of a copy, as much as a node reads, sends or merges at once. Default 64 KiB. */
   readonly chunkBytes: number
-  /** Bytes of a copy sent and not yet merged. Default 1 MiB. */
+  /** Bytes of a copy sent and not yet merged. Default 512 KiB. */
   readonly copyWindowBytes: number
   /** The same of all copies of a node together. Default 8 MiB. */
   readonly maxCopyBytes: number
@@ -59,7 +59,7 @@ export const defaultDataSettings: DataSettings = {
   maxPendingWrites: 4096,
   maxPendingBytes: 32 * 2 ** 20,
   chunkBytes: 64 * 1024,
-  copyWindowBytes: 2 ** 20,
+  copyWindowBytes: 2 ** 19,
   maxCopyBytes: 8 * 2 ** 20,
   maxDeltaBytes: 4 * 2 ** 20,
   copyBytesPerSecond: 8 * 2 ** 20,

@@ -95,7 +95,9 @@ const send = (step: DataStep, partition: PartitionData, session: StrayHandOff): 
     return
   }
   step.state.waitingStrays.delete(partition)
-  Pace.spend(step, session.chunk.data.length)
+  // The owner sends it on to each of its backups.
+  const backups = rowOf(step, partition.id)?.backups.length ?? 0
+  Pace.spend(step, (1 + backups) * session.chunk.data.length)
   const content = { chunks: [session.chunk], deltas: [] }
   const { batch, incarnation, owner } = session
   const ageMs = Tombstones.ageOf(step, partition)

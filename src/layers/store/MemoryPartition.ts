@@ -30,6 +30,13 @@ export interface MemoryPartition {
   /** By type and name. */
   readonly maps: Map<string, MemoryMap>
   readonly digests: DigestTree
+  /** How many there are. */
+  keys: number
+  /**
+   * The keys of each leaf of the digest tree, once there are many: whoever compares a leaf need not look at all of
+   * them, which would hold up everything else.
+   */
+  leaves: ReadonlyArray<Array<Entry>> | undefined
   note: Uint8Array | undefined
   records: number
   bytes: number
@@ -47,6 +54,8 @@ export const make = (partitionId: number): MemoryPartition => ({
   partitionId,
   maps: new Map(),
   digests: DigestTree.make(),
+  keys: 0,
+  leaves: undefined,
   note: undefined,
   records: 0,
   bytes: 0,
@@ -70,8 +79,34 @@ export const entryOf = (partition: MemoryPartition, mapName: string, mapType: Ma
   if (entry === undefined) {
     entry = { mapName, mapType, key, hash: keyHash(mapName, key), records: KeyRecords.none, digest: 0 }
     map.entries.set(key, entry)
+    partition.keys++
+    if (partition.leaves !== undefined) leafOf(partition.leaves, entry.hash).push(entry)
+    else if (partition.keys > mostWithoutLeaves) partition.leaves = leavesOf(partition)
   }
   return entry
+}
+
+/** Keys of a partition up to which it is looked through as a whole. */
+const mostWithoutLeaves = 2048
+
+const leafOf = (leaves: ReadonlyArray<Array<Entry>>, hash: number): Array<Entry> => {
+  const leaf = leaves[DigestTree.leafOf(hash) - DigestTree.firstLeaf]
+  if (leaf === undefined) throw new Error("a hash has no leaf")
+  return leaf
+}
+
+const leavesOf = (partition: MemoryPartition): ReadonlyArray<Array<Entry>> => {
+  const leaves = Array.from({ length: DigestTree.size - DigestTree.firstLeaf }, (): Array<Entry> => [])
+  for (const entry of entries(partition)) leafOf(leaves, entry.hash).push(entry)
+  return leaves
+}
+
+// The last takes its place: the order in a leaf means nothing.
+const takeOut = (leaf: Array<Entry>, entry: Entry): void => {
+  const at = leaf.indexOf(entry)
+  const last = leaf.pop()
+  if (last === undefined || at < 0) throw new Error("an entry is not in its leaf")
+  if (last !== entry) leaf[at] = last
 }
 
 /** Removes an entry that holds nothing, and its map when that is then empty. */
@@ -79,7 +114,10 @@ export const prune = (partition: MemoryPartition, entry: Entry): void => {
   if (entry.records.length > 0) return
   const name = mapKey(entry.mapName, entry.mapType)
   const map = partition.maps.get(name)
-  map?.entries.delete(entry.key)
+  if (map?.entries.delete(entry.key) === true) {
+    partition.keys--
+    if (partition.leaves !== undefined) takeOut(leafOf(partition.leaves, entry.hash), entry)
+  }
   if (map?.entries.size === 0) partition.maps.delete(name)
 }
 

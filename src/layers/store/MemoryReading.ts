@@ -9,7 +9,7 @@ import { KeyRecords } from "../../domain/data/KeyRecords.ts"
 import type { MapRecord } from "../../domain/data/MapRecord.ts"
 import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
 import type { KeyDigest } from "../../domain/data/KeyName.ts"
-import { entries, type MemoryMap, type MemoryPartition } from "./MemoryPartition.ts"
+import { entries, type Entry, type MemoryMap, type MemoryPartition } from "./MemoryPartition.ts"
 
 /** Keys that one piece looks at. */
 export const maxKeysPerPiece = 4096
@@ -38,11 +38,32 @@ export function* chunks(partition: MemoryPartition, maxChunkBytes: number): Gene
 /** The keys below a node of the digest tree, with their digests. A piece may be empty. */
 export function* keyDigests(partition: MemoryPartition, node: number): Generator<ReadonlyArray<KeyDigest>> {
   const [first, last] = DigestTree.hashRange(node)
+  if (partition.leaves !== undefined) {
+    yield* keyDigestsOf(
+      partition.leaves.slice(
+        DigestTree.leafOf(first) - DigestTree.firstLeaf,
+        DigestTree.leafOf(last) - DigestTree.firstLeaf + 1
+      )
+    )
+    return
+  }
   let found: Array<KeyDigest> = []
   let looked = 0
   for (const { digest, hash, key, mapName, mapType } of entries(partition)) {
     if (hash >= first && hash <= last) found.push({ mapName, mapType, key, digest })
     if (++looked % maxKeysPerPiece !== 0) continue
+    yield found
+    found = []
+  }
+  yield found
+}
+
+// Leaf by leaf, so that none changes while it is looked at.
+function* keyDigestsOf(leaves: ReadonlyArray<ReadonlyArray<Entry>>): Generator<ReadonlyArray<KeyDigest>> {
+  let found: Array<KeyDigest> = []
+  for (const leaf of leaves) {
+    for (const { digest, key, mapName, mapType } of leaf) found.push({ mapName, mapType, key, digest })
+    if (found.length < maxKeysPerPiece) continue
     yield found
     found = []
   }

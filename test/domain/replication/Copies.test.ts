@@ -261,14 +261,14 @@ describe("data that its node does not hold any more", () => {
     expect(a.partition.hasData).toBe(false)
   })
 
-  it("flows at the rate of copies", () => {
+  it("flows at the rate of copies, and counts once more for each backup that its owner gives it to", () => {
     const a = paced().put(1, "k").stored(wrote("k"))
     a.table({ version: 6, rows: ["b+c"] })
     a.stored({ _tag: "Size", records: 2, version: 7 }).stored(large)
     expect(a.text()).toContain("b <- offer")
     a.told("b", { type: "offered", partitionId: 0, batch: a.partition.stray?.batch ?? 0, accepted: true }).stored(large)
-    expect(a.text()).toContain("wake in 10 ms")
-    expect(a.woken(9).text()).not.toContain("b <- offer")
+    expect(a.text()).toContain("wake in 20 ms")
+    expect(a.woken(19).text()).not.toContain("b <- offer")
     expect(a.woken(1).text()).toContain("b <- offer")
   })
 
