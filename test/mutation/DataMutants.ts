@@ -230,8 +230,15 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "22",
     "records that the owner has forgotten are taken back",
     "Owner",
-    "const epoch = isWorth ? undefined : partition.epoch",
-    "const epoch = isWorth || partitionId >= 0 ? undefined : partition.epoch"
+    "const epoch = isWorth ? undefined : Tombstones",
+    "const epoch = isWorth || partitionId >= 0 ? undefined : Tombstones"
+  ),
+  inReplication(
+    "22",
+    "what the other part of a split has written counts as forgotten",
+    "Tombstones",
+    "if (isOfOneHistory(told, partition)) return partition.epoch",
+    "if (told.ageMs >= 0) return partition.epoch"
   ),
   inReplication(
     "22",
@@ -251,7 +258,7 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "23",
     "what was out of touch for too long is merged",
     "Tombstones",
-    "epoch.markMs > 0 && ageMs >",
-    "epoch.markMs < 0 && ageMs >"
+    "return markMs > 0 && told.ageMs >",
+    "return markMs < 0 && told.ageMs >"
   )
 ]

@@ -144,7 +144,10 @@ export const maxAncestors = 16
  * `newer` a later view of its own lineage, `foreign` anything else (another side of a split, or a
  * lineage that continues this one and says so itself).
  */
-export const relate = (view: ClusterView, other: ViewParent): "same" | "older" | "newer" | "foreign" => {
+export const relate = (
+  view: Pick<ClusterView, "lineage" | "version" | "ancestors">,
+  other: ViewParent
+): "same" | "older" | "newer" | "foreign" => {
   if (other.lineage === view.lineage) {
     return other.version === view.version ? "same" : other.version < view.version ? "older" : "newer"
   }

@@ -12,9 +12,18 @@ import type { Awaited, CopyIn, PartitionData, Readied } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import type { StoreResult } from "./DataCommand.ts"
 import { memberIncarnation } from "./Sight.ts"
+import { isStray } from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
+import { touchOf } from "./Touch.ts"
 
-export type PartOutcome = "taken" | "noMigration" | "notJoined" | "notOwner" | "outOfOrder" | "oldMigration"
+export type PartOutcome =
+  | "taken"
+  | "noMigration"
+  | "notJoined"
+  | "notOwner"
+  | "outOfOrder"
+  | "oldMigration"
+  | "holdsNews"
 
 /** A part of a copy arrives. */
 export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MIGRATE_DATA">): PartOutcome => {
@@ -27,6 +36,16 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
   // Only the owner is the source of copies, by a table as new as the plan.
   if (step.tableVersion >= plannedAt && rowOf(step, partitionId)?.owner !== from) return "notOwner"
   if (sequence === 0 && partition.copyIn?.migrationId !== migrationId) {
+    if (isNews(step, partition, epoch)) {
+      // It is handed over first; the master tries again.
+      step.tell(
+        from,
+        partitionId,
+        { type: "copied", partitionId, migrationId, sequence: 0, accepted: false },
+        incarnation
+      )
+      return "holdsNews"
+    }
     if ((planVersionOf(partition.copyIn?.migrationId ?? "") ?? 0) > plannedAt) return "oldMigration"
     begin(step, partition, { from, incarnation, migrationId, epoch })
   }
@@ -38,7 +57,6 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
   copy.next++
   copy.merging++
   copy.heardAtMs = step.nowMs
-  partition.syncedAtMs = step.nowMs
   partition.hasData = true
   partition.storing++
   // Taken as it is: what the owner holds is not gone, however old it is.
@@ -48,6 +66,13 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
     { _tag: "Part", partitionId, copy, sequence }
   )
   return "taken"
+}
+
+// Has this node data of another history, which the source's marks do not tell of?
+const isNews = (step: DataStep, partition: PartitionData, epoch: Epoch | undefined): boolean => {
+  if (epoch === undefined || epoch.markMs === 0 || !isStray(step, partition)) return false
+  const { ageMs, commonMs } = touchOf(step, partition)
+  return commonMs === undefined || commonMs > ageMs
 }
 
 interface Beginning {

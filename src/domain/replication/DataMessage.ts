@@ -10,6 +10,7 @@ import { Epoch } from "../data/Epoch.ts"
 import { KeyDigest, KeyName } from "../data/KeyName.ts"
 import { MapOperation } from "../data/MapOperation.ts"
 import { Timestamp } from "../data/Timestamp.ts"
+import { ViewHistory } from "../wire/Extensions.ts"
 import { MapType } from "../model/Migration.ts"
 import { Binary, Incarnation, Lineage, Text, U32, U64 } from "../model/Scalars.ts"
 
@@ -102,6 +103,17 @@ export type PartitionDigest = typeof PartitionDigest.Type
 const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({ type: Schema.Literal(type), ...fields })
 
+/** When data that is handed over was last that of a replica. */
+const Touch = Schema.Struct({
+  /** The history in which that was; absent if it never was. */
+  history: Schema.optionalKey(ViewHistory),
+  /** Milliseconds since then. */
+  ageMs: U64,
+  /** Milliseconds since it was of the history that goes on now; absent: never, or too long ago to be known. */
+  commonMs: Schema.optionalKey(U64)
+})
+export type Touch = typeof Touch.Type
+
 export const DataBody = Schema.Union([
   /** origin → owner. `ttlMs`: how long the origin waits. */
   body("request", { id: U64, partitionId: U32, work: Work, ack: AckLevel, minCopies: U32, ttlMs: U32 }),
@@ -113,9 +125,9 @@ export const DataBody = Schema.Union([
   body("copied", { partitionId: U32, migrationId: Text, sequence: U32, accepted: Schema.Boolean }),
   /**
    * stray → owner, a part of what it holds; confirmed once the acknowledgement set holds it. With what the stray knows
-   * to have been forgotten, and how long it has been out of touch.
+   * to have been forgotten, and since when it has been out of touch.
    */
-  body("offer", { partitionId: U32, batch: U64, content: Content, epoch: Epoch, ageMs: U64 }),
+  body("offer", { partitionId: U32, batch: U64, content: Content, epoch: Epoch, touch: Touch }),
   /** Not accepted: later; `stale`: never, because it could bring back what is removed and forgotten. */
   body("offered", {
     partitionId: U32,

@@ -20,6 +20,7 @@ import * as Scans from "./Scans.ts"
 import { isListed, isRelated, memberIncarnation, type Sight, stampOf } from "./Sight.ts"
 import * as Strays from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
+import * as Touch from "./Touch.ts"
 
 /**
  * Handles one event. `nowMs` is the process's monotonic clock, `wallMs` the wall clock in milliseconds since 1970.
@@ -88,6 +89,7 @@ const opened = (step: DataStep, stored: ReadonlyArray<StoredPartition>): void =>
 
 const seen = (step: DataStep, sight: Sight): void => {
   const before = step.state.sight
+  Touch.seen(step.state, before, sight, step.nowMs)
   step.state.sight = sight
   step.state.stamp = stampOf(sight)
   step.state.isListed = isListed(sight)
@@ -151,8 +153,9 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
     }
   }
   // It has been copied, or begins. What is listed without that, and later on, is as new as its touch with the others.
-  if (holds && !partition.wasReplica && !isRecovering(step, partition.id)) {
-    partition.syncedAtMs = step.nowMs
+  const isNew = !partition.wasReplica || partition.syncedIn === undefined
+  if (holds && isNew && !isRecovering(step, partition.id)) {
+    Touch.touch(step, partition)
     partition.isSetAside = false
   }
   if (holds) partition.isReleased = false

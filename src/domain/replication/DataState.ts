@@ -10,7 +10,7 @@ import type { Timestamp } from "../data/Timestamp.ts"
 import type { PartitionMeta } from "../model/Partition.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import type { ConnectionId } from "../protocol/MeshState.ts"
-import type { Voter } from "../wire/Extensions.ts"
+import type { ViewHistory, ViewParent, Voter } from "../wire/Extensions.ts"
 import type { AckLevel, Content, Delta, PartitionDigest, RefusalReason, Stamp, Work } from "./DataMessage.ts"
 import type { DataSettings } from "./DataSettings.ts"
 import { type Sight, stampOf } from "./Sight.ts"
@@ -154,6 +154,8 @@ export interface PartitionData {
   /** Out of touch for too long: kept, and not merged. */
   isSetAside: boolean
   epoch: Epoch
+  /** The history of which the epoch tells, beside the present one; `undefined` for none. */
+  epochIn: ViewHistory | undefined
   wasOwner: boolean
   wasReplica: boolean
   /** Counts changes of the store: equal digests say nothing once it has moved on. */
@@ -162,6 +164,8 @@ export interface PartitionData {
   steadySinceMs: number
   /** When this copy last was one that counts; before the start of the process if a note said so. */
   syncedAtMs: number
+  /** The view in which that was; `undefined` if it never was. */
+  syncedIn: ViewHistory | undefined
   /** When the note was last written; −∞ for never. */
   notedAtMs: number
   repair: { round: number; changes: number; readonly equal: Set<NodeId>; markMs: number }
@@ -296,6 +300,8 @@ export interface DataState {
   wakeAtMs: number | undefined
   /** Numbers of store requests, writes, batches and readers. */
   lastId: number
+  /** Views that this process was a member of, oldest first, and when it went on from each; see `Touch`. */
+  readonly memberships: Array<ViewParent & { readonly leftAtMs: number }>
   isOpened: boolean
   /** What the kernel was last told of strays. */
   hasStrays: boolean
@@ -326,6 +332,7 @@ export const initialData = (settings: DataSettings, sight: Sight, nowMs: number)
   copyBudget: { bytes: 0, atMs: nowMs },
   wakeAtMs: undefined,
   lastId: 0,
+  memberships: [],
   isOpened: false,
   hasStrays: false,
   digests: new Map(),
@@ -351,11 +358,13 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   isReleased: false,
   isSetAside: false,
   epoch: Epoch.none,
+  epochIn: undefined,
   wasOwner: false,
   wasReplica: false,
   changes: 0,
   steadySinceMs: nowMs,
   syncedAtMs: nowMs,
+  syncedIn: undefined,
   notedAtMs: Number.NEGATIVE_INFINITY,
   repair: { round: 0, changes: -1, equal: new Set(), markMs: 0 }
 })

@@ -26,6 +26,7 @@ import * as Recovering from "./Recovering.ts"
 import * as Scans from "./Scans.ts"
 import * as Strays from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
+import { touch } from "./Touch.ts"
 
 /** What was handed over and cannot be confirmed in this time is handed over again. */
 const offerPatienceMs = 3000
@@ -207,21 +208,21 @@ export const offer = (
   step: DataStep,
   from: NodeId,
   incarnation: Incarnation,
-  { ageMs, batch, content, epoch: known, partitionId }: Omit<DataBodyOf<"offer">, "type">
+  { batch, content, epoch: known, partitionId, touch: told }: Omit<DataBodyOf<"offer">, "type">
 ): void => {
   const partition = step.partition(partitionId)
   const isWelcome = Strays.isWelcome(step, partition)
-  if (isWelcome && from !== step.selfId && Tombstones.isStale(step, partition, ageMs)) {
+  if (isWelcome && from !== step.selfId && Tombstones.isStale(step, partition, told)) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false, stale: true })
   }
-  if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known })) {
+  if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known, touch: told })) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false })
   }
   partition.storing++
   partition.hasData = true
   // Of what is worth as much as what the owner has by now nothing can be gone.
   const isWorth = isRecovering(step, partitionId) && known.markMs >= partition.epoch.markMs
-  const epoch = isWorth ? undefined : partition.epoch
+  const epoch = isWorth ? undefined : Tombstones.goneOf(step, partition, told)
   step.store(
     partitionId,
     { _tag: "Merge", content, epoch },
@@ -272,7 +273,7 @@ export const replicated = (
   if (write === undefined) return
   const holder = { nodeId: from, incarnation }
   if (!includes(write.acked, holder)) write.acked = [...write.acked, holder]
-  partition.syncedAtMs = step.nowMs
+  touch(step, partition)
   settle(step, partition, write)
 }
 

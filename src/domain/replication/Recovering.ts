@@ -8,6 +8,7 @@ import type { Epoch } from "../data/Epoch.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import { incarnationOf, memberAs } from "../protocol/ClusterView.ts"
 import { acts, rowOf } from "./Authority.ts"
+import type { Touch } from "./DataMessage.ts"
 import type { PartitionData, Recovery } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Strays from "./Strays.ts"
@@ -88,19 +89,24 @@ interface Offer {
   readonly nodeId: NodeId
   readonly incarnation: Incarnation
   readonly epoch: Epoch
+  readonly touch: Touch
 }
 
 /**
  * May data be merged into a partition that recovers? Whose removals are forgotten up to the latest moment comes first:
  * of what the others hold, it tells what is gone.
  */
-export const admits = (step: DataStep, partition: PartitionData, { epoch, incarnation, nodeId }: Offer): boolean => {
+export const admits = (
+  step: DataStep,
+  partition: PartitionData,
+  { epoch, incarnation, nodeId, touch }: Offer
+): boolean => {
   const { view } = step.sight
   if (view === undefined || !step.state.recovering.has(partition.id)) return true
   const { declared, offers, sinceMs } = recoveryOf(step, partition)
   offers.set(nodeId, { incarnation, epoch })
   if (epoch.markMs > partition.epoch.markMs) {
-    Tombstones.yieldTo(step, partition, epoch)
+    Tombstones.yieldTo(step, partition, epoch, touch)
     // What the owner hands over itself is read again, without what is gone.
     Strays.stop(step, partition)
   }

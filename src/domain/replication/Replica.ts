@@ -1,4 +1,5 @@
 /** A replica's side of a write: it takes what the owner sends if the owner may send it, and says so when it is stored. */
+import { touch } from "./Touch.ts"
 import { accepts, suspend } from "./Authority.ts"
 import type { DataBodyOf, Stamp } from "./DataMessage.ts"
 import type { Awaited } from "./DataState.ts"
@@ -20,7 +21,7 @@ export const replicate = (
     return
   }
   suspend(step, partition, stamp)
-  partition.syncedAtMs = step.nowMs
+  touch(step, partition)
   partition.storing++
   partition.hasData = true
   step.store(

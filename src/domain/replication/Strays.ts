@@ -16,7 +16,7 @@ import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
 import { Pace } from "./Pace.ts"
 import * as Recovering from "./Recovering.ts"
-import * as Tombstones from "./Tombstones.ts"
+import { touchOf } from "./Touch.ts"
 
 /** Does this node hold data that it has to hand over? */
 export const isStray = (step: DataStep, partition: PartitionData): boolean => {
@@ -100,8 +100,7 @@ const send = (step: DataStep, partition: PartitionData, session: StrayHandOff): 
   Pace.spend(step, (1 + backups) * session.chunk.data.length)
   const content = { chunks: [session.chunk], deltas: [] }
   const { batch, incarnation, owner } = session
-  const ageMs = Tombstones.ageOf(step, partition)
-  const offer = { partitionId: partition.id, batch, content, epoch: partition.epoch, ageMs }
+  const offer = { partitionId: partition.id, batch, content, epoch: partition.epoch, touch: touchOf(step, partition) }
   if (owner === step.selfId) Owner.offer(step, owner, incarnation, offer)
   else step.tell(owner, partition.id, { type: "offer", ...offer }, incarnation)
 }
@@ -171,6 +170,7 @@ const dropped = (step: DataStep, partition: PartitionData): void => {
   if (partition.storing > 0) return
   partition.hasData = false
   partition.epoch = Epoch.none
+  partition.epochIn = undefined
   partition.changes++
   step.changed({ _tag: "StrayHandedOver", partitionId: partition.id })
   Recovering.declareFor(step, partition.id)

@@ -12,11 +12,14 @@ import { Result, Schema } from "effect"
 import { Epoch } from "../data/Epoch.ts"
 import { MessagePack } from "../codec/MessagePack.ts"
 import { U64 } from "../model/Scalars.ts"
+import { ViewHistory } from "../wire/Extensions.ts"
+import type { Touch } from "./DataMessage.ts"
 import type { PartitionData } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
+import { ageOf, historyOf, isOfOneHistory, touch, touchOf } from "./Touch.ts"
 
-/** The note that a store keeps beside a partition. `syncedAtMs`: wall clock, milliseconds since 1970. */
-const PartitionNote = Schema.Struct({ ...Epoch.fields, syncedAtMs: U64 })
+/** The note that a store keeps beside a partition. `syncedAtMs`: wall clock, milliseconds since 1970, in that view. */
+const PartitionNote = Schema.Struct({ ...Epoch.fields, syncedAtMs: U64, history: Schema.optionalKey(ViewHistory) })
 export const noteCodec = MessagePack.codec(PartitionNote)
 
 /** A note says when its partition was last in touch as exactly as this share of the horizon. */
@@ -27,7 +30,9 @@ const staleShare = 0.8
 const note = (step: DataStep, partition: PartitionData): void => {
   partition.notedAtMs = step.nowMs
   const syncedAtMs = Math.max(0, Math.floor(step.wallMs - ageOf(step, partition)))
-  const bytes = noteCodec.encode({ ...partition.epoch, syncedAtMs })
+  const { syncedIn } = partition
+  const history = syncedIn === undefined ? {} : { history: historyOf(syncedIn) }
+  const bytes = noteCodec.encode({ ...partition.epoch, syncedAtMs, ...history })
   step.store(partition.id, { _tag: "SetNote", note: bytes }, { _tag: "Nothing" })
 }
 
@@ -43,26 +48,35 @@ export const restore = (step: DataStep, partition: PartitionData, bytes: Uint8Ar
     step.note(`the note of partition ${partition.id} cannot be read: ${read.failure.message}`, "warn")
     return
   }
-  const { baseMs, markMs, syncedAtMs } = read.success
+  const { baseMs, history, markMs, syncedAtMs } = read.success
   if (partition.epoch.baseMs > 0 || partition.epoch.markMs > 0) return
   partition.epoch = { baseMs, markMs }
+  partition.epochIn = history
   partition.syncedAtMs = step.nowMs - Math.max(0, Math.floor(step.wallMs) - syncedAtMs)
+  partition.syncedIn = history
 }
-
-/** Milliseconds since this copy last was one that counts. */
-export const ageOf = (step: DataStep, partition: PartitionData): number =>
-  Math.max(0, Math.ceil(step.nowMs - partition.syncedAtMs))
 
 /** This copy is one that counts, as of now: a restart is to know about when that was. */
 export const inSync = (step: DataStep, partition: PartitionData): void => {
-  partition.syncedAtMs = step.nowMs
+  touch(step, partition)
   const isOld = step.nowMs - partition.notedAtMs > noteShare * step.state.settings.tombstoneHorizonMs
   if (partition.hasData && isOld) note(step, partition)
 }
 
 /** Could data that was out of touch for so long bring back what the owner of the partition has removed and forgotten? */
-export const isStale = (step: DataStep, { epoch }: PartitionData, ageMs: number): boolean =>
-  epoch.markMs > 0 && ageMs > staleShare * Math.max(step.state.settings.tombstoneHorizonMs, step.wallMs - epoch.markMs)
+export const isStale = (step: DataStep, partition: PartitionData, told: Touch): boolean => {
+  const { markMs } = partition.epoch
+  const agedMs = Math.max(step.state.settings.tombstoneHorizonMs, step.wallMs - markMs)
+  return markMs > 0 && told.ageMs > staleShare * agedMs && isOfOneHistory(told, partition)
+}
+
+/** What is gone of data that is handed over: nothing that was written after it had parted from the owner's history. */
+export const goneOf = (step: DataStep, partition: PartitionData, told: Touch): Epoch => {
+  if (isOfOneHistory(told, partition)) return partition.epoch
+  const { baseMs, markMs } = partition.epoch
+  const upToMs = told.commonMs === undefined ? 0 : Math.max(0, Math.floor(step.wallMs - told.commonMs))
+  return { baseMs, markMs: Math.min(markMs, upToMs) }
+}
 
 /** Up to when tombstones could be forgotten now; 0 for none. */
 export const nextMark = (step: DataStep, partition: PartitionData): number => {
@@ -82,6 +96,8 @@ export const allEqual = (step: DataStep, partition: PartitionData): void => {
 
 /** A replica forgets what its owner has forgotten. */
 export const adopt = (step: DataStep, partition: PartitionData, epoch: Epoch): void => {
+  // Of the present history.
+  partition.epochIn = undefined
   if (epoch.markMs === partition.epoch.markMs && epoch.baseMs === partition.epoch.baseMs) return
   setEpoch(step, partition, epoch)
   step.store(partition.id, { _tag: "Collect", epoch, keys: undefined }, { _tag: "Nothing" })
@@ -94,6 +110,7 @@ export const adopt = (step: DataStep, partition: PartitionData, epoch: Epoch): v
 export const takeOver = (step: DataStep, partition: PartitionData): void => {
   if (partition.hasData && partition.epoch.markMs > 0) return
   const baseMs = Math.max(Math.floor(step.wallMs), step.state.clock.wallMs)
+  partition.epochIn = undefined
   setEpoch(step, partition, { baseMs, markMs: 0 })
 }
 
@@ -101,17 +118,21 @@ export const takeOver = (step: DataStep, partition: PartitionData): void => {
  * Somebody hands over data that is worth more: what it does not hold of the time before its mark is gone, here as well.
  * The note says nothing until all of it has come.
  */
-export const yieldTo = (step: DataStep, partition: PartitionData, epoch: Epoch): void => {
+export const yieldTo = (step: DataStep, partition: PartitionData, epoch: Epoch, told: Touch): void => {
+  const own = touchOf(step, partition)
   setEpoch(step, partition, Epoch.none)
   partition.epoch = epoch
-  step.store(partition.id, { _tag: "Collect", epoch, keys: "all" }, { _tag: "Nothing" })
+  partition.epochIn = told.history
+  const gone = goneOf(step, partition, own)
+  if (gone.markMs > 0) step.store(partition.id, { _tag: "Collect", epoch: gone, keys: "all" }, { _tag: "Nothing" })
 }
 
 /** All that the epoch tells of is here. */
-export const settle = (step: DataStep, partition: PartitionData): void => setEpoch(step, partition, partition.epoch)
+export const settle = (step: DataStep, partition: PartitionData): void => note(step, partition)
 
 /** Not all that the data was known to hold is there any more, or nothing is. */
 export const forget = (step: DataStep, partition: PartitionData): void => {
+  partition.epochIn = undefined
   if (partition.epoch.baseMs === 0 && partition.epoch.markMs === 0) return
   setEpoch(step, partition, Epoch.none)
 }

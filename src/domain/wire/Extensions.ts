@@ -35,6 +35,14 @@ export type ViewBase = typeof ViewBase.Type
 export const ViewParent = Schema.Struct({ lineage: Lineage, version: U64 })
 export type ViewParent = typeof ViewParent.Type
 
+/** A view, and what it was made from: enough to tell whether another one is of its history. */
+export const ViewHistory = Schema.Struct({
+  ...ViewParent.fields,
+  /** Where each earlier lineage was left, newest first. */
+  ancestors: Schema.Array(ViewParent)
+})
+export type ViewHistory = typeof ViewHistory.Type
+
 /** On `MemberInfo`. */
 export const MemberExtensions = {
   incarnation: Schema.optionalKey(Incarnation),

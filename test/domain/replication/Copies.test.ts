@@ -7,7 +7,7 @@ import { cancelOf, chunk, end, merged, partOf, Plane, readyOf, startOf, wrote } 
 const table = { version: 5, rows: ["a+b"] }
 const source = () => new Plane("a", table, { repairIntervalMs: 1e9 })
 /** What a stray says of data that was in touch until now. */
-const fresh = { epoch: Epoch.none, ageMs: 0 }
+const fresh = { epoch: Epoch.none, touch: { ageMs: 0, commonMs: 0 } }
 const destination = () => new Plane("c", table, { repairIntervalMs: 1e9 })
 
 // Chunks of 1000 bytes, 100 of them a second.

@@ -3,22 +3,28 @@ import { Result } from "effect"
 import { describe, expect, it } from "vitest"
 import { Epoch } from "../../../src/domain/data/Epoch.ts"
 import type { StoredPartition } from "../../../src/domain/replication/DataCommand.ts"
+import type { Touch } from "../../../src/domain/replication/DataMessage.ts"
 import { noteCodec } from "../../../src/domain/replication/Tombstones.ts"
-import { chunk, deltas, merged, Plane } from "./Plane.ts"
+import { chunk, deltas, lineage, merged, partOf, Plane } from "./Plane.ts"
 
-const noted = (epoch: Epoch, syncedAtMs = 1000): ReadonlyArray<StoredPartition> => [
-  { partitionId: 0, hasRecords: true, note: noteCodec.encode({ ...epoch, syncedAtMs }) }
+const historyIn = (inLineage: string) => ({ lineage: inLineage, version: 1, ancestors: [] })
+const noted = (epoch: Epoch, syncedAtMs = 1000, inLineage = lineage): ReadonlyArray<StoredPartition> => [
+  {
+    partitionId: 0,
+    hasRecords: true,
+    note: noteCodec.encode({ ...epoch, syncedAtMs, history: historyIn(inLineage) })
+  }
 ]
 const marked: Epoch = { baseMs: 100, markMs: 500 }
 const recovering = [{ partitionId: 0, replicas: ["x"] }]
 const table = { version: 6, rows: ["a+b"], recovering, members: ["a", "b", "c"] }
-const offer = (epoch: Epoch, key: string, batch = 1) => ({
+const offer = (epoch: Epoch, key: string, ageMs = 0, batch = 1) => ({
   type: "offer" as const,
   partitionId: 0,
   batch,
   content: deltas(key),
   epoch,
-  ageMs: 0
+  touch: { history: historyIn(lineage), ageMs, commonMs: ageMs }
 })
 const merges = (plane: Plane) => plane.requests.flatMap((request) => (request._tag === "Merge" ? [request.epoch] : []))
 const noteOf = (plane: Plane) =>
@@ -71,16 +77,16 @@ describe("data that was out of touch while removals were forgotten is set aside 
 
   it("the owner judges it by its own mark", () => {
     const a = owner()
-    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 5000 })
+    a.told("c", offer(Epoch.none, "old", 5000))
     expect(a.text()).toContain("c <- offered: false")
     expect(merges(a)).toEqual([])
-    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 500 })
+    a.told("c", offer(Epoch.none, "old", 500))
     expect(merges(a)).toEqual([{ baseMs: 0, markMs: 4000 }])
   })
 
   it("where nothing was forgotten nothing is too old", () => {
     const a = new Plane("a", { version: 5, rows: ["a+b"] }, settings).after(5000)
-    a.told("c", { ...offer(Epoch.none, "old"), ageMs: 1e9 })
+    a.told("c", offer(Epoch.none, "old", 1e9))
     expect(merges(a)).toEqual([Epoch.none])
   })
 
@@ -88,7 +94,7 @@ describe("data that was out of touch while removals were forgotten is set aside 
     const c = new Plane("c", { version: 5, rows: ["a+b"] }, settings, noted(Epoch.none, 400)).after(50)
     c.stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk)
     const batch = c.partition.stray?.batch ?? 0
-    expect(c.offeredAgeMs).toBe(650)
+    expect(c.offered).toEqual({ history: historyIn(lineage), ageMs: 650, commonMs: 650 })
     c.told("a", { type: "offered", partitionId: 0, batch, accepted: false, stale: true })
     expect(c.text()).toContain("StraySetAside")
     expect(c.partition.hasData).toBe(true)
@@ -101,6 +107,58 @@ describe("data that was out of touch while removals were forgotten is set aside 
     b.partition.hasData = true
     b.after(50)
     b.stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk)
-    expect(b.offeredAgeMs).toBe(5050)
+    expect(b.offered?.ageMs).toBe(5050)
+  })
+})
+
+/** What a plane says of data that it hands over. */
+const stray = (plane: Plane) => {
+  plane.partition.hasData = true
+  return plane.after(50).stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk).offered
+}
+
+describe("what the other part of a split has written is merged, however old it is (rule 22)", () => {
+  const table = { version: 5, rows: ["a+b"] }
+  const owner = () => {
+    const a = new Plane("a", table, { tombstoneHorizonMs: 1000, repairIntervalMs: 1e9 })
+    a.partition.epoch = { baseMs: 0, markMs: 4000 }
+    return a.after(5000)
+  }
+  const told = (touch: Touch) => owner().told("c", { ...offer(Epoch.none, "k"), touch })
+
+  it("of another cluster nothing is gone", () => {
+    expect(merges(told({ history: historyIn("x.1"), ageMs: 0 }))).toEqual([{ baseMs: 0, markMs: 0 }])
+  })
+
+  it("of the other part nothing is gone that it has written since", () => {
+    expect(merges(told({ history: historyIn("x.1"), ageMs: 0, commonMs: 3000 }))).toEqual([{ baseMs: 0, markMs: 3000 }])
+    // And it is not set aside because it was away.
+    expect(merges(told({ history: historyIn("x.1"), ageMs: 0, commonMs: 5500 }))).toEqual([{ baseMs: 0, markMs: 500 }])
+  })
+
+  it("whoever comes from it says since when they have parted", () => {
+    const c = new Plane("c", { version: 5, rows: ["c+d"] }, { repairIntervalMs: 1e9 }).after(1000)
+    c.table({ version: 6, rows: ["c"], lineage: "c.1.1" }).after(2000)
+    c.partition.syncedAtMs = 2900
+    c.partition.syncedIn = historyIn("c.1.1")
+    c.table({ version: 7, rows: ["a+b"] })
+    expect(stray(c)).toEqual({ history: historyIn("c.1.1"), ageMs: 150, commonMs: 2050 })
+  })
+
+  it("whoever comes from another cluster says that they have never been one", () => {
+    const c = new Plane("c", { version: 5, rows: ["c+d"], lineage: "x.1" }, { repairIntervalMs: 1e9 }).after(1000)
+    c.table({ version: 7, rows: ["a+b"] })
+    expect(stray(c)).toEqual({ history: historyIn("x.1"), ageMs: 1050 })
+  })
+
+  it("and is handed over before a copy is taken in, whose marks do not tell of it", () => {
+    const c = new Plane("c", { version: 5, rows: ["c+d"], lineage: "x.1" }, { repairIntervalMs: 1e9 }).after(1000)
+    c.partition.hasData = true
+    c.table({ version: 7, rows: ["a+b"] })
+    c.receive("a", { ...partOf("7-1", 0), epoch: { baseMs: 0, markMs: 500 } })
+    expect(c.text()).toContain("copied 0: false")
+    expect(c.partition.copyIn).toBeUndefined()
+    c.receive("a", { ...partOf("7-2", 0), epoch: { baseMs: 0, markMs: 0 } })
+    expect(c.partition.copyIn?.migrationId).toBe("7-2")
   })
 })

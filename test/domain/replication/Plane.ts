@@ -10,7 +10,7 @@ import type {
   StoreRequest,
   StoreResult
 } from "../../../src/domain/replication/DataCommand.ts"
-import type { Content, DataBody, Stamp } from "../../../src/domain/replication/DataMessage.ts"
+import type { Content, DataBody, Stamp, Touch } from "../../../src/domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../src/domain/replication/DataPlane.ts"
 import { type DataSettings, defaultDataSettings } from "../../../src/domain/replication/DataSettings.ts"
 import { type DataState, initialData, type PartitionData } from "../../../src/domain/replication/DataState.ts"
@@ -36,7 +36,7 @@ export interface TableOptions {
   readonly lineage?: string
 }
 
-const lineage = "a.1"
+export const lineage = "a.1"
 const connectionOf = (nodeId: string): number => nodeId.charCodeAt(0) - 96
 
 export const sight = (self: string, options: TableOptions): Sight => {
@@ -151,8 +151,8 @@ export class Plane {
   private lines: Array<string> = []
   /** Of the last replicate that was sent. */
   writeId = 0
-  /** How long the data that was last offered had been out of touch. */
-  offeredAgeMs = 0
+  /** What was last said of data that was offered. */
+  offered: Touch | undefined
 
   constructor(
     self: string,
@@ -179,7 +179,7 @@ export class Plane {
         this.writeId = command.message.body.writeId
       }
       if (command._tag === "Tell" && command.message.body.type === "offer") {
-        this.offeredAgeMs = command.message.body.ageMs
+        this.offered = command.message.body.touch
       }
     }
     this.lines.push(text, ...commands.flatMap(commandText).map((line) => `  ${line}`))

@@ -3,6 +3,7 @@
  * after seeded delays, and sometimes fail. A durable store outlives its process.
  */
 import { Option, Result } from "effect"
+import { ClusterConfig } from "../../../domain/model/ClusterConfig.ts"
 import type { ClusterCommand } from "../../../domain/protocol/ClusterCommand.ts"
 import type { ClusterState } from "../../../domain/protocol/ClusterState.ts"
 import * as Draining from "../../../domain/protocol/Draining.ts"
@@ -13,7 +14,7 @@ import type { Step } from "../../../domain/protocol/Transition.ts"
 import type { DataCommand, DataEvent, Outcome, StoreResult } from "../../../domain/replication/DataCommand.ts"
 import { decodeBundle, encodeBundle } from "../../../domain/replication/DataMessage.ts"
 import * as DataPlane from "../../../domain/replication/DataPlane.ts"
-import { type DataSettings, dataSettingsOf, defaultDataSettings } from "../../../domain/replication/DataSettings.ts"
+import { type DataSettings, dataSettingsOf } from "../../../domain/replication/DataSettings.ts"
 import { type DataState, initialData } from "../../../domain/replication/DataState.ts"
 import { isSameSight, sightOf } from "../../../domain/replication/Sight.ts"
 import type { ClusterMessage } from "../../../domain/wire/ClusterMessage.ts"
@@ -93,6 +94,8 @@ export class DataPlanes {
   readonly planes = new Map<Process, Plane>()
   /** Stores that outlive processes, by host. */
   readonly disks = new Map<string, VirtualStore>()
+  /** Of nodes whose configuration is the default; each has those of its own. */
+  readonly settings: DataSettings
   private readonly given: Partial<DataSettings>
   private readonly options: DataOptions
   private readonly world: DataSurroundings
@@ -103,10 +106,7 @@ export class DataPlanes {
     this.world = world
     this.observer = observer
     this.given = { ...simulatedSettings, ...options.settings }
-  }
-
-  get tombstoneHorizonMs(): number {
-    return this.given.tombstoneHorizonMs ?? defaultDataSettings.tombstoneHorizonMs
+    this.settings = dataSettingsOf(ClusterConfig.defaults, this.given)
   }
 
   /** A process has started. */

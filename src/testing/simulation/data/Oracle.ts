@@ -140,7 +140,7 @@ export class Oracle {
     const records = store.records(partitionId, operation.mapName, mapType, operation.key)
     // A tombstone may be forgotten where that is soon; what it removed must not come back.
     const isRemoval = operation.type === "delete" || operation.type === "remove"
-    if (isRemoval && this.planes.tombstoneHorizonMs < forgetfulMs) {
+    if (isRemoval && this.planes.settings.tombstoneHorizonMs < forgetfulMs) {
       return records.every((record) =>
         record.type === "lww"
           ? record.value === undefined || Timestamp.compare(record.time, stamp) >= 0
@@ -159,7 +159,7 @@ export class Oracle {
 
   // It was removed by somebody else, and the tombstone is gone as well.
   private mayBeForgotten({ operation, partitionId }: Written): boolean {
-    if (this.planes.tombstoneHorizonMs >= forgetfulMs) return false
+    if (this.planes.settings.tombstoneHorizonMs >= forgetfulMs) return false
     return this.written.some(
       (other) =>
         other.partitionId === partitionId &&

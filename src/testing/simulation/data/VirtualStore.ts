@@ -27,11 +27,16 @@ export interface VirtualPartition {
   version: number
 }
 
-/** A chunk that is being read: the keys that are left. */
+/** A chunk that is being read: the keys that are left, and of one with many records what did not fit. */
 interface Reading {
   readonly partitionId: number
   readonly keys: Array<string>
+  rest: Entry | undefined
 }
+
+/** About what a record takes. */
+const recordBytes = 40
+const mapOf = ({ mapName, mapType }: Entry): string => JSON.stringify([mapName, mapType])
 
 const nameOf = (mapName: string, mapType: MapType, key: string): string => JSON.stringify([mapName, mapType, key])
 
@@ -166,24 +171,21 @@ export class VirtualStore {
 
   private read(partitionId: number, reader: number, maxBytes: number): StoreResult {
     const partition = this.partition(partitionId)
-    const reading = this.readings.get(reader) ?? { partitionId, keys: [...partition.entries.keys()] }
+    const reading = this.readings.get(reader) ?? { partitionId, keys: [...partition.entries.keys()], rest: undefined }
     this.readings.set(reader, reading)
     const taken: Array<MapRecord> = []
     let first: Entry | undefined
-    let bytes = 0
-    while (reading.keys.length > 0 && bytes < maxBytes) {
-      const entry = partition.entries.get(reading.keys[0] ?? "")
-      if (
-        entry !== undefined &&
-        first !== undefined &&
-        (entry.mapName !== first.mapName || entry.mapType !== first.mapType)
-      )
-        break
-      reading.keys.shift()
-      if (entry === undefined) continue
-      first ??= entry
-      taken.push(...entry.records)
-      bytes += entry.records.length * 40
+    while (taken.length * recordBytes < maxBytes) {
+      const next = reading.rest ?? partition.entries.get(reading.keys[0] ?? "")
+      if (next === undefined && reading.keys.length === 0) break
+      if (next !== undefined && first !== undefined && mapOf(next) !== mapOf(first)) break
+      if (reading.rest === undefined) reading.keys.shift()
+      reading.rest = undefined
+      if (next === undefined) continue
+      first ??= next
+      const room = Math.ceil(maxBytes / recordBytes) - taken.length
+      taken.push(...next.records.slice(0, room))
+      if (next.records.length > room) reading.rest = { ...next, records: next.records.slice(room) }
     }
     if (first !== undefined) return { _tag: "Chunk", chunk: encodeChunk(first.mapName, first.mapType, taken) }
     this.readings.delete(reader)

@@ -1,0 +1,62 @@
+/**
+ * When the data of a partition was last that of a replica, and in which history. Marks say what is gone only of what
+ * their owners have known: the other part of a split, or another cluster, has written what they never heard of, and
+ * that is merged, however old. So whoever hands data over says how long ago it parted from the history of the owner.
+ */
+import type { ViewHistory, ViewParent } from "../wire/Extensions.ts"
+import { relate } from "../protocol/ClusterView.ts"
+import type { Touch } from "./DataMessage.ts"
+import type { DataState, PartitionData } from "./DataState.ts"
+import type { DataStep } from "./DataStep.ts"
+import { isRelated, type Sight } from "./Sight.ts"
+
+/** Views that a process remembers having been a member of; before, it counts as never having been of one history. */
+const maxMemberships = 64
+
+/** Earlier lineages that are told with data: a note has little room. */
+const maxToldAncestors = 8
+
+export const historyOf = ({ ancestors, lineage, version }: ViewHistory): ViewHistory => ({
+  lineage,
+  version,
+  ancestors: ancestors.slice(0, maxToldAncestors)
+})
+
+/** This copy is one that counts, as of now. */
+export const touch = (step: DataStep, partition: PartitionData): void => {
+  partition.syncedAtMs = step.nowMs
+  partition.syncedIn = step.sight.view
+}
+
+/** Milliseconds since then. */
+export const ageOf = (step: DataStep, { syncedAtMs }: PartitionData): number =>
+  Math.max(0, Math.ceil(step.nowMs - syncedAtMs))
+
+const isOf = (sight: Sight, { lineage, version }: ViewParent): boolean =>
+  isRelated(sight, { lineage, viewVersion: version, tableVersion: 0 })
+
+/** The view is another one: when was the one before left? */
+export const seen = (state: DataState, before: Sight, after: Sight, nowMs: number): void => {
+  const { view } = before
+  if (view === undefined || (after.view?.lineage === view.lineage && after.view.version === view.version)) return
+  const { lineage, version } = view
+  state.memberships.push({ lineage, version, leftAtMs: nowMs })
+  if (state.memberships.length > maxMemberships) state.memberships.shift()
+}
+
+/** What is to be said of data that is handed over in the present view. */
+export const touchOf = (step: DataStep, partition: PartitionData): Touch => {
+  const { syncedAtMs, syncedIn } = partition
+  const ageMs = ageOf(step, partition)
+  if (syncedIn === undefined) return { ageMs, commonMs: ageMs }
+  const history = historyOf(syncedIn)
+  if (isOf(step.sight, syncedIn)) return { history, ageMs, commonMs: ageMs }
+  const common = step.state.memberships.findLast((one) => one.leftAtMs <= syncedAtMs && isOf(step.sight, one))
+  if (common === undefined) return { history, ageMs }
+  return { history, ageMs, commonMs: Math.max(ageMs, Math.ceil(step.nowMs - common.leftAtMs)) }
+}
+
+/** Has the data been one with the owner's until it was out of touch? */
+export const isOfOneHistory = ({ ageMs, commonMs, history }: Touch, { epochIn }: PartitionData): boolean =>
+  (commonMs !== undefined && commonMs <= ageMs) ||
+  (history !== undefined && epochIn !== undefined && relate(epochIn, history) !== "foreign")
