@@ -85,7 +85,9 @@ describe("a failure", () => {
       seed: 3,
       nodes: 3,
       tamper: (after, before) =>
-        after.phase._tag === "Joined" && before.phase._tag === "Fresh" ? { ...after, phase: before.phase } : after
+        after.phase._tag === "Joined" && before.phase._tag === "Fresh"
+          ? { ...after, phase: before.phase, peers: before.peers }
+          : after
     } satisfies Simulation.Options
     const failed = Simulation.run(options)
     const text = Simulation.failureLines(failed, Simulation.shrink(options), "squadron simulate --seed 3").join("\n")
