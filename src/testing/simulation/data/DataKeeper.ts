@@ -37,6 +37,8 @@ export class DataKeeper {
   /** Hosts of live nodes that were not full members at some time since the last repair. */
   private readonly out = new Set<string>()
   private isOver = false
+  /** When all living processes were last members of one cluster. */
+  private togetherAtMs = 0
   private readonly aim: Aim
 
   constructor(options: DataOptions, world: () => World) {
@@ -96,8 +98,19 @@ export class DataKeeper {
         this.copies = this.backups
         this.out.clear()
       }
+      this.lookForParts()
       this.look()
     })
+  }
+
+  // A removal is promised to hold as long as parts hand over to each other within 0.8 of the horizon.
+  private lookForParts(): void {
+    const { living, nowMs, planes } = this.world()
+    if (planes === undefined) return
+    const lineages = new Set(living.map(({ joined }) => joined?.view.lineage))
+    const areTogether = lineages.size <= 1 && living.every((one) => planes.planes.get(one)?.state.isListed === true)
+    if (areTogether) this.togetherAtMs = nowMs
+    else if (nowMs - this.togetherAtMs > 0.8 * planes.settings.tombstoneHorizonMs) this.oracle.mayReturn = true
   }
 
   private get backups(): number {

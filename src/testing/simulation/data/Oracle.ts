@@ -55,6 +55,8 @@ export class Oracle {
   private readonly world: () => World
   private readonly everyMs: number
   private isStopped = false
+  /** Parts were apart for longer than removals are sure to be remembered: what one has removed may return from another. */
+  mayReturn = false
   private added: Array<Written> = []
 
   constructor(world: () => World, everyMs: number) {
@@ -140,6 +142,7 @@ export class Oracle {
     const records = store.records(partitionId, operation.mapName, mapType, operation.key)
     // A tombstone may be forgotten where that is soon; what it removed must not come back.
     const isRemoval = operation.type === "delete" || operation.type === "remove"
+    if (isRemoval && this.mayReturn) return true
     if (isRemoval && this.planes.settings.tombstoneHorizonMs < forgetfulMs) {
       return records.every((record) =>
         record.type === "lww"
