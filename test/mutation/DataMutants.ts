@@ -244,8 +244,8 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "22",
     "what a store has noted is not read back",
     "DataPlane",
-    "if (note !== undefined) Tombstones.restore",
-    "if (note !== undefined && partitionId < 0) Tombstones.restore"
+    "Tombstones.restore(step, partition, note)",
+    "if (partitionId < 0) Tombstones.restore(step, partition, note)"
   ),
   inReplication(
     "22",

@@ -136,7 +136,11 @@ export const DataBody = Schema.Union([
     stale: Schema.optionalKey(Schema.Boolean)
   }),
   /** member → owner: it holds nothing of these partitions that the owner lacks. */
-  body("declare", { partitionIds: Schema.Array(U32) }),
+  body("declare", {
+    partitionIds: Schema.Array(U32),
+    /** Those of them of which it had a complete copy, which may have been empty. */
+    held: Schema.optionalKey(Schema.Array(U32))
+  }),
   /** owner → master: everyone has declared; of `empty` nobody held anything. */
   body("recovered", { partitionIds: Schema.Array(U32), empty: Schema.Array(U32) }),
   /** owner → replica: the digests of the partitions that they share. */

@@ -128,6 +128,7 @@ const becomeOther = (step: DataStep): void => {
     partition.recovery = undefined
     partition.handedTo = undefined
     partition.suspendedTo = 0
+    if (partition.wasReplica && !isRecovering(step, partition.id)) partition.wasHeld = true
     partition.wasOwner = false
     partition.wasReplica = false
     partition.isReleased = false
@@ -143,6 +144,8 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
   if (!isRecovering(step, partition.id)) {
     partition.recovery = undefined
     partition.handedTo = undefined
+    // Others hold it now, and go on.
+    if (step.state.isListed) partition.wasHeld = false
   }
   if (owns && !partition.wasOwner) {
     partition.steadySinceMs = step.nowMs
@@ -193,7 +196,7 @@ const told = (step: DataStep, from: NodeId, message: DataMessage): void => {
     case "offered":
       return Strays.offered(step, from, body)
     case "declare":
-      return Recovering.declared(step, from, incarnation, body.partitionIds)
+      return Recovering.declared(step, from, incarnation, body)
     case "recovered":
       return step.run({ _tag: "Recovered", from, partitionIds: body.partitionIds, empty: body.empty })
     case "digests":

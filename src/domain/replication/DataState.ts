@@ -149,6 +149,8 @@ export interface PartitionData {
   recovery: Recovery | undefined
   /** The process (`id#incarnation`) that has confirmed all that this listed replica had from before. */
   handedTo: string | undefined
+  /** The store had a complete copy when this process dropped out of its cluster. */
+  wasHeld: boolean
   /** The table stopped listing this process, so that those whom it lists now hold all that it held. */
   isReleased: boolean
   /** Out of touch for too long: kept, and not merged. */
@@ -355,6 +357,7 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   stray: undefined,
   recovery: undefined,
   handedTo: undefined,
+  wasHeld: false,
   isReleased: false,
   isSetAside: false,
   epoch: Epoch.none,

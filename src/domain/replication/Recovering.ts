@@ -8,7 +8,7 @@ import type { Epoch } from "../data/Epoch.ts"
 import type { Incarnation, NodeId } from "../model/Scalars.ts"
 import { incarnationOf, memberAs } from "../protocol/ClusterView.ts"
 import { acts, rowOf } from "./Authority.ts"
-import type { Touch } from "./DataMessage.ts"
+import type { DataBodyOf, Touch } from "./DataMessage.ts"
 import type { PartitionData, Recovery } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Strays from "./Strays.ts"
@@ -20,6 +20,12 @@ const hasNothing = (step: DataStep, partitionId: number): boolean => {
   if (partition === undefined || !partition.hasData || partition.isSetAside) return true
   return partition.copyIn === undefined && Strays.hasHandedOver(step, partition)
 }
+
+const declarationOf = (step: DataStep, partitionIds: ReadonlyArray<number>): DataBodyOf<"declare"> => ({
+  type: "declare",
+  partitionIds,
+  held: partitionIds.filter((id) => step.state.partitions.get(id)?.wasHeld === true)
+})
 
 /** Tells the owners of partitions that wait what this node does not hold. Nothing is known before the store is open. */
 export const declare = (step: DataStep): void => {
@@ -33,7 +39,7 @@ export const declare = (step: DataStep): void => {
     if (known === undefined) byOwner.set(owner, [partitionId])
     else known.push(partitionId)
   }
-  for (const [owner, partitionIds] of byOwner) step.tell(owner, 0, { type: "declare", partitionIds })
+  for (const [owner, partitionIds] of byOwner) step.tell(owner, 0, declarationOf(step, partitionIds))
 }
 
 /** One partition has been handed over. */
@@ -41,7 +47,7 @@ export const declareFor = (step: DataStep, partitionId: number): void => {
   if (!step.state.recovering.has(partitionId) || !hasNothing(step, partitionId)) return
   const owner = rowOf(step, partitionId)?.owner
   if (owner === step.selfId) judge(step)
-  else if (owner !== undefined) step.tell(owner, 0, { type: "declare", partitionIds: [partitionId] })
+  else if (owner !== undefined) step.tell(owner, 0, declarationOf(step, [partitionId]))
 }
 
 export const recoveryOf = (step: DataStep, partition: PartitionData): Recovery => {
@@ -49,8 +55,8 @@ export const recoveryOf = (step: DataStep, partition: PartitionData): Recovery =
     sinceMs: step.nowMs,
     declared: new Map(),
     hasOwn: partition.hasData,
-    // What it has itself is handed over as well, and counts then.
-    hasReceived: false,
+    // What it has itself is handed over as well, and counts then; a copy that was complete and empty counts now.
+    hasReceived: partition.wasHeld,
     offers: new Map(),
     toldAtMs: Number.NEGATIVE_INFINITY
   }
@@ -62,12 +68,14 @@ export const declared = (
   step: DataStep,
   from: NodeId,
   incarnation: number,
-  partitionIds: ReadonlyArray<number>
+  { held = [], partitionIds }: Omit<DataBodyOf<"declare">, "type">
 ): void => {
   for (const partitionId of partitionIds) {
     if (!step.state.recovering.has(partitionId)) continue
     const partition = step.partition(partitionId)
-    if (acts(step, partition)) hasAll(step, partition, from, incarnation)
+    if (!acts(step, partition)) continue
+    hasAll(step, partition, from, incarnation)
+    if (held.includes(partitionId)) received(step, partition)
   }
   judge(step)
 }

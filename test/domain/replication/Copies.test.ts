@@ -314,6 +314,24 @@ describe("a partition without survivors", () => {
     expect(a.text()).toContain("recovered 0, empty 0")
   })
 
+  it("is not reported when a complete copy of it comes back that holds nothing", () => {
+    const a = new Plane("a", lost, { recoveryTimeoutMs: 10_000 })
+    a.told("c", { type: "declare", partitionIds: [0], held: [0] })
+    for (const from of ["b", "d"]) a.told(from, { type: "declare", partitionIds: [0] })
+    expect(a.after(10_500).text()).toMatch(/recovered 0, empty $/m)
+  })
+
+  it("a replica that drops out and comes back says that its copy was complete", () => {
+    const b = new Plane("b", { version: 5, rows: ["a+b"] })
+    b.table({
+      version: 7,
+      rows: ["a+c"],
+      incarnations: { b: 2 },
+      recovering: [{ partitionId: 0, replicas: ["a", "b"] }]
+    })
+    expect(b.held).toEqual([0])
+  })
+
   it("is not reported when somebody hands it over", () => {
     const a = new Plane("a", { ...lost, recovering: [{ partitionId: 0, replicas: [] }] })
     const content = { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }

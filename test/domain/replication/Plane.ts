@@ -153,6 +153,8 @@ export class Plane {
   writeId = 0
   /** What was last said of data that was offered. */
   offered: Touch | undefined
+  /** Of which partitions it last said that it had a complete copy. */
+  held: ReadonlyArray<number> = []
 
   constructor(
     self: string,
@@ -180,6 +182,9 @@ export class Plane {
       }
       if (command._tag === "Tell" && command.message.body.type === "offer") {
         this.offered = command.message.body.touch
+      }
+      if (command._tag === "Tell" && command.message.body.type === "declare") {
+        this.held = command.message.body.held ?? []
       }
     }
     this.lines.push(text, ...commands.flatMap(commandText).map((line) => `  ${line}`))
