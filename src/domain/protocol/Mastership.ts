@@ -106,6 +106,7 @@ export const tryWin = (step: Step): void => {
   const fork = step.state.policy.forks || isLed ? { lineage: claimedLineage(step, term) } : {}
   const dead = joined.view.members.filter((member) => member.state === "dead")
   if (!joined.settled) step.setJoined({ inheritedDead: new Set(dead.map((member) => member.nodeId)) })
+  inheritSuspicion(step, joined, joined.claimedAtMs)
   propose(step, membersWon(joined, self, version), version, `${step.self.nodeId} is master of term ${term}`, fork)
   if (isLed) meetReferences(step)
   const won = step.joined
@@ -119,6 +120,16 @@ export const tryWin = (step: Step): void => {
       electionId: `${step.self.nodeId}#${step.self.incarnation}@${term}`
     })
   }
+}
+
+// Most missed the old master when this node claimed, and do now: its time as a suspect began then, not with the first view
+// of the new one.
+const inheritSuspicion = (step: Step, joined: Joined, claimedAtMs: number): void => {
+  const master = masterByAge(joined.view)
+  if (master === undefined || master.nodeId === step.self.nodeId || joined.masterBadSinceMs === undefined) return
+  if (!isGone(step, joined, toVoter(master))) return
+  const sinceMs = Math.max(claimedAtMs, joined.masterBadSinceMs)
+  step.setJoined({ suspectSince: new Map(joined.suspectSince).set(master.nodeId, sinceMs) })
 }
 
 // Followers of the node that led were none of this node's business until now: they get their time to be heard.

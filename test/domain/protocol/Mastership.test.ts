@@ -41,6 +41,20 @@ const memberOf = (id: string): Transcript => {
   return node
 }
 
+/** When n2, elected at 3500 ms with the vote of n3, declares n1 dead; n3 may hear n1 again at that moment. */
+const diesAt = (n3Hears: boolean) => {
+  const n2 = memberOf("n2").until(2000, ["n1"])
+  n2.receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] })).until(3500, ["n1"])
+  n2.receive(3, heartbeat("n3", n2, { promise: 1, promisedTo: "n2", suspectedNodes: n3Hears ? [] : ["n1"] }))
+  expect(isActing(n2.state, n2.joined)).toBe(true)
+  const isDead = () => n2.joined.view.members.find(({ nodeId }) => nodeId === "n1")?.state === "dead"
+  let now = 3500
+  for (; now < 20_000 && !isDead(); now += 250) {
+    n2.until(now, ["n1"]).receive(3, heartbeat("n3", n2, { suspectedNodes: ["n1"] }))
+  }
+  return now
+}
+
 describe("mastership", () => {
   it("the oldest claims when those it hears do not hear the master either, and wins with their votes", () => {
     const n2 = memberOf("n2").until(2000, ["n1"])
@@ -102,6 +116,11 @@ describe("mastership", () => {
     expect(isActing(n2.state, n2.joined)).toBe(true)
     expect(members.find(({ nodeId }) => nodeId === "n1")?.joinVersion).toBe(version)
     expect(masterByAge(n2.joined.view)?.nodeId).toBe("n2")
+  })
+
+  it("the time of the old master as a suspect begins with the claim that most not hearing it has made, if they go on", () => {
+    expect(diesAt(false)).toBeLessThanOrEqual(13_000)
+    expect(diesAt(true)).toBeGreaterThanOrEqual(13_500)
   })
 
   it("a vote of who holds a newer view than the claimant does not count", () => {
