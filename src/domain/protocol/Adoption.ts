@@ -177,6 +177,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
   step.set({
     phase: joined,
     peers: peersFor(step, view, before),
+    calmUntilMs: Number.NEGATIVE_INFINITY,
     lastVersion: Math.max(step.state.lastVersion, view.version)
   })
   step.note(`view ${view.version} of ${view.lineage}: ${view.cause}`, "debug")
@@ -206,7 +207,7 @@ export const dissolve = (step: Step, why: string, target: string | undefined, fo
   const fresh = freshPhase(step.nowMs, seeds)
   const others = joined.view.members.map(Mesh.addressOf).filter((address) => address !== own)
   step.set({
-    self: { ...step.self, incarnation: step.self.incarnation + 1 },
+    self: { nodeId: step.self.nodeId, incarnation: step.self.incarnation + 1 },
     published: { members: [], masterId: undefined },
     peers: noPeers(),
     split: { ...step.state.split, haltedSinceMs: undefined },

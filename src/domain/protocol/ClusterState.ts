@@ -227,6 +227,8 @@ export interface ClusterState {
   readonly mesh: MeshState
   /** The others of the view and of its base; nobody while this node is fresh. They change with every heartbeat. */
   readonly peers: PersistentMap<NodeId, Peer>
+  /** Before this nobody needs to be judged, unless somebody is suspected; −∞ for not known. */
+  readonly calmUntilMs: number
   /** After a stall of its own this node neither proposes nor declares until then. */
   readonly holdUntilMs: number
   /** When this node was asked to leave, or had handed over what it held. */
@@ -297,6 +299,7 @@ export const initial = (options: ClusterStateOptions, ownAddress: string): Clust
     clock: AwakeClock.start(options.nowMs),
     mesh: emptyMesh(),
     peers: noPeers(),
+    calmUntilMs: Number.NEGATIVE_INFINITY,
     holdUntilMs: Number.NEGATIVE_INFINITY,
     leavingSinceMs: undefined,
     drainUntilMs: undefined,

@@ -8,7 +8,7 @@
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { NodeId } from "../model/Scalars.ts"
 import type { Voter } from "../wire/Extensions.ts"
-import { isActing, type Joined } from "./ClusterState.ts"
+import { isActing, type Joined, type Peer } from "./ClusterState.ts"
 import { incarnationOf, isReference, memberOf, toVoter, votersOf } from "./ClusterView.ts"
 import { tellSuspicions } from "./Heartbeat.ts"
 import { freshReportOf, isHeardLately, isProvenDead, peerOf, setPeer } from "./Peers.ts"
@@ -22,12 +22,11 @@ export type Judge = (nodeId: NodeId) => boolean
 /** Does this node itself not hear the member any more, which it should hear as `often`? */
 const isSilent = (
   step: Step,
-  joined: Joined,
+  peer: Peer | undefined,
   member: MemberInfo,
   judge: Judge,
   often: "beats" | "reports"
 ): boolean => {
-  const peer = peerOf(step.state, member.nodeId)
   if (peer === undefined) return false
   if (peer.provenDead === incarnationOf(member)) return true
   const silentMs = step.nowMs - Math.max(peer.heardAtMs, peer.expectedSinceMs)
@@ -39,8 +38,26 @@ const isSilent = (
     return silentMs > maxNoHeartbeatMs
   }
   // The detector may not have been told yet of a heartbeat that has just arrived.
-  return silentMs > 0.7 * step.state.config.heartbeatIntervalMs && judge(member.nodeId)
+  return silentMs > leastSilence * step.state.config.heartbeatIntervalMs && judge(member.nodeId)
 }
+
+/** Nobody is silent for less than this share of an interval. */
+const leastSilence = 0.7
+/** What rounding may do to a time, and more. */
+const marginMs = 0.001
+
+// Until when the peer is surely not silent, if it is not heard again.
+const trustedUntilMs = (step: Step, peer: Peer, member: MemberInfo, patienceMs: number): number =>
+  peer.incarnation !== incarnationOf(member) || peer.heardAtMs < peer.expectedSinceMs
+    ? Math.max(peer.heardAtMs, peer.expectedSinceMs) + step.state.config.maxNoHeartbeatMs
+    : peer.heardAtMs + patienceMs
+
+/**
+ * Would judging all members suspect nobody? Nobody was suspected when it was last done, and everyone's time until it
+ * could be silent has not passed.
+ */
+export const isCalm = (step: Step): boolean =>
+  step.joined !== undefined && step.joined.suspected.length === 0 && step.nowMs < step.state.calmUntilMs
 
 const replaceSuspected = (step: Step, joined: Joined, suspected: ReadonlyArray<NodeId>): void => {
   const same =
@@ -55,9 +72,9 @@ const replaceSuspected = (step: Step, joined: Joined, suspected: ReadonlyArray<N
 
 /**
  * Judges by the detector all members that this node should hear; tells others at once when the outcome has changed.
- * `proven` has just been proven dead.
+ * `proven` has just been proven dead. `patienceMs`: whoever was heard is not suspected by the detector for so long.
  */
-export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
+export const judgeAll = (step: Step, judge: Judge, proven?: NodeId, patienceMs = 0): void => {
   const joined = step.joined
   if (joined === undefined) return
   const stalled = step.nowMs < step.state.holdUntilMs
@@ -67,11 +84,21 @@ export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
   const isJudged = (member: MemberInfo): boolean =>
     acting || !isReference(member) || member.nodeId === joined.view.ledBy
   const suspected: Array<NodeId> = []
+  const leastMs = leastSilence * step.state.config.heartbeatIntervalMs
+  const restMs = Math.max(leastMs, patienceMs)
+  // Who is heard from now on begins its silence then.
+  let calmUntilMs = rings === undefined && !stalled ? step.nowMs + leastMs : Number.NEGATIVE_INFINITY
   for (const member of joined.view.members) {
-    if (member.nodeId === step.self.nodeId || !isJudged(member)) continue
+    if (member.nodeId === step.self.nodeId) continue
+    if (!isJudged(member)) {
+      calmUntilMs = Number.NEGATIVE_INFINITY
+      continue
+    }
+    const peer = peerOf(step.state, member.nodeId)
     if (rings === undefined && !stalled) {
-      // The usual case, which every node comes by for every other at every tick.
-      if (isSilent(step, joined, member, judge, "beats")) suspected.push(member.nodeId)
+      // The usual case, which every node comes by for every other at every second tick.
+      if (isSilent(step, peer, member, judge, "beats")) suspected.push(member.nodeId)
+      else if (peer !== undefined) calmUntilMs = Math.min(calmUntilMs, trustedUntilMs(step, peer, member, restMs))
       continue
     }
     const before = joined.suspected.includes(member.nodeId)
@@ -81,10 +108,11 @@ export const judgeAll = (step: Step, judge: Judge, proven?: NodeId): void => {
       continue
     }
     // After a stall of its own a node accuses nobody anew: it was the one that did not listen.
-    if (stalled ? before || isProvenDead(step.state, member) : isSilent(step, joined, member, judge, often)) {
+    if (stalled ? before || isProvenDead(step.state, member) : isSilent(step, peer, member, judge, often)) {
       suspected.push(member.nodeId)
     }
   }
+  step.set({ calmUntilMs: suspected.length > 0 ? Number.NEGATIVE_INFINITY : calmUntilMs - marginMs })
   replaceSuspected(step, joined, suspected)
 }
 

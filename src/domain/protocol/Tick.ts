@@ -47,14 +47,17 @@ const closeUnwanted = (step: Step): void => {
 
 const isLed = (step: Step): boolean => step.joined !== undefined && Following.isLed(step.joined)
 
-/** `judge` is the failure detector's verdict at this time. */
-export const tick = (step: Step, judge: Suspicion.Judge): void => {
+/**
+ * `judge` is the failure detector's verdict at this time; whom it has heard it trusts for `patienceMs`, which spares
+ * asking it.
+ */
+export const tick = (step: Step, judge: Suspicion.Judge, patienceMs = 0): void => {
   if (step.fresh !== undefined) {
     Leaving.tick(step)
     Bootstrap.tick(step)
     return
   }
-  Suspicion.judgeAll(step, judge)
+  if (!Suspicion.isCalm(step)) Suspicion.judgeAll(step, judge, undefined, patienceMs)
   beat(step)
   if (isLed(step)) {
     if (Following.dissolveIfLeaderless(step)) return

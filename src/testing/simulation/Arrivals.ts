@@ -6,6 +6,7 @@
  */
 import { Moments } from "../../domain/detection/Moments.ts"
 import { type PhiAccrualConfig, minIntervals, mostUpToMean, phiOf } from "../../domain/detection/PhiAccrual.ts"
+import { negLog10Tail } from "../../domain/detection/NormalTail.ts"
 import { minSampleSpacing } from "../../domain/detection/SamplingRule.ts"
 
 interface Part {
@@ -24,6 +25,16 @@ const suffixesOf = ({ samples }: Part): ReadonlyArray<number> => {
     suffixes[2 * i + 1] = suffix.squares
   }
   return suffixes
+}
+
+/** What rounding may do to a time, and more. */
+const marginMs = 0.001
+
+/** So many deviations above the mean a silence is surely below the threshold; −∞ where even at the mean it is not. */
+export const safeDeviations = ({ phiThreshold }: PhiAccrualConfig): number => {
+  let deviations = Number.NEGATIVE_INFINITY
+  for (let next = 0; next < 30 && negLog10Tail(next) < 0.999 * phiThreshold; next += 0.25) deviations = next
+  return deviations
 }
 
 const none: ReadonlyArray<number> = []
@@ -114,6 +125,12 @@ export class Arrivals {
     const isYoung = mean === undefined || squares === undefined
     const moments = isYoung ? younger : Moments.merge({ count: this.frontSize, mean, squares }, younger)
     return phiOf(silenceMs, moments, config) < config.phiThreshold
+  }
+
+  /** Silences that are shorter are no reason for suspicion, with whatever deviation; as far as is easily known. */
+  leastSilenceMs({ maxNoHeartbeatMs, minStdDevMs }: PhiAccrualConfig, deviations: number): number {
+    const leastMs = this.size < minIntervals ? maxNoHeartbeatMs : this.mean + deviations * minStdDevMs
+    return leastMs - marginMs
   }
 
   private get mean(): number {

@@ -10,7 +10,7 @@ import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { tick } from "../../domain/protocol/Tick.ts"
 import { begin, type Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
-import { Arrivals } from "./Arrivals.ts"
+import { Arrivals, safeDeviations } from "./Arrivals.ts"
 
 /**
  * Replaces the outcome of every transition: how a spec plants a bug, to see the simulator find it. A pure
@@ -47,6 +47,9 @@ export class Process {
   private readonly tamper: Tamper | undefined
   private readonly detector: PhiAccrualConfig
   private readonly windows = new Map<string, Arrivals>()
+  private readonly safeDeviations: number
+  /** For so long nobody who has been heard was ever suspected. */
+  private patienceMs = Number.POSITIVE_INFINITY
   private held: Array<() => void> | undefined
 
   constructor(options: ProcessOptions) {
@@ -58,6 +61,7 @@ export class Process {
     this.state = state
     this.tamper = options.tamper
     this.detector = PhiAccrualConfig.fromClusterConfig(state.config)
+    this.safeDeviations = safeDeviations(this.detector)
   }
 
   get id(): string {
@@ -112,10 +116,8 @@ export class Process {
   }
   tick(worldMs: number): ReadonlyArray<ClusterCommand> {
     const step = begin(this.state, this.monotonicMs(worldMs))
-    tick(step, (peer) => {
-      const arrivals = this.windows.get(peer)
-      return arrivals !== undefined && !arrivals.isAlive(step.nowMs, this.detector)
-    })
+    const judge = (peer: string): boolean => this.windows.get(peer)?.isAlive(step.nowMs, this.detector) === false
+    tick(step, judge, this.patienceMs)
     return this.end(step)
   }
   receive(worldMs: number, id: ConnectionId, message: ClusterMessage): ReadonlyArray<ClusterCommand> {
@@ -132,6 +134,7 @@ export class Process {
     let arrivals = this.windows.get(nodeId)
     if (arrivals === undefined) this.windows.set(nodeId, (arrivals = new Arrivals()))
     arrivals.heard(atMs, this.detector)
+    this.patienceMs = Math.min(this.patienceMs, arrivals.leastSilenceMs(this.detector, this.safeDeviations))
   }
   detectorForgets(nodeId: string): void {
     this.windows.delete(nodeId)
