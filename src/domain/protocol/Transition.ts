@@ -15,13 +15,16 @@ export type Transition<A> = (
   nowMs: number
 ) => readonly [state: ClusterState, answer: A, commands: ReadonlyArray<ClusterCommand>]
 
+const noCommands: ReadonlyArray<ClusterCommand> = []
+
 export class Step {
   // The step's own: `set` changes it in place, so that a transition of many changes makes one state. Everything in it
   // is immutable, a phase that was read before a change included.
   private readonly draft: { -readonly [Key in keyof ClusterState]: ClusterState[Key] }
   /** Reading of the awake clock. */
   readonly nowMs: number
-  readonly commands: Array<ClusterCommand> = []
+  // Most steps have one command or none: an array that grows would make room for many.
+  private list: Array<ClusterCommand> | undefined
 
   /** `clock` replaces the one of `state`. */
   constructor(state: ClusterState, clock: AwakeClock.AwakeClock) {
@@ -32,6 +35,10 @@ export class Step {
   /** As it is now; read again after a change. */
   get state(): ClusterState {
     return this.draft
+  }
+  /** What has been decided until now, in order. */
+  get commands(): ReadonlyArray<ClusterCommand> {
+    return this.list ?? noCommands
   }
   get self() {
     return this.state.self
@@ -64,16 +71,17 @@ export class Step {
     if (phase._tag === "Fresh") this.draft.phase = { ...phase, ...change }
   }
   run(command: ClusterCommand): void {
-    this.commands.push(command)
+    if (this.list === undefined) this.list = [command]
+    else this.list.push(command)
   }
   note(text: string, level: "debug" | "info" | "warn" = "info"): void {
-    this.commands.push({ _tag: "Note", level, text })
+    this.run({ _tag: "Note", level, text })
   }
   publish(changes: ReadonlyArray<ClusterChange>): void {
-    if (changes.length > 0) this.commands.push({ _tag: "Publish", changes })
+    if (changes.length > 0) this.run({ _tag: "Publish", changes })
   }
   forgetDetector(nodeId: NodeId): void {
-    this.commands.push({ _tag: "DetectorRemove", nodeId })
+    this.run({ _tag: "DetectorRemove", nodeId })
   }
 }
 
