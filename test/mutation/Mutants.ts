@@ -23,7 +23,7 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "1",
     "who rejoins keeps its incarnation",
     "Adoption",
-    "self: { ...step.self, incarnation: step.self.incarnation + 1 }",
+    "self: { nodeId: step.self.nodeId, incarnation: step.self.incarnation + 1 }",
     "self: step.self"
   ),
   inProtocol(
