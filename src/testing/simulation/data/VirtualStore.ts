@@ -18,6 +18,8 @@ interface Entry {
   readonly mapType: MapType
   readonly key: string
   readonly records: KeyRecords
+  /** Of the records. */
+  readonly digest: number
 }
 
 export interface VirtualPartition {
@@ -38,7 +40,14 @@ interface Reading {
 const recordBytes = 40
 const mapOf = ({ mapName, mapType }: Entry): string => JSON.stringify([mapName, mapType])
 
-const nameOf = (mapName: string, mapType: MapType, key: string): string => JSON.stringify([mapName, mapType, key])
+const nameOf = (mapName: string, mapType: MapType, key: string): string =>
+  `${mapName.length} ${mapType} ${mapName}${key}`
+
+const sumOf = (mapName: string, records: KeyRecords): number => {
+  let sum = 0
+  for (const record of records) sum = RecordDigest.add(sum, RecordDigest.of(mapName, record))
+  return sum
+}
 
 export class VirtualStore {
   readonly partitions = new Map<number, VirtualPartition>()
@@ -83,12 +92,11 @@ export class VirtualStore {
 
   private replace(partition: VirtualPartition, mapName: string, mapType: MapType, key: string, next: KeyRecords): void {
     const name = nameOf(mapName, mapType, key)
-    const before = partition.entries.get(name)?.records ?? KeyRecords.none
-    const sumOf = (records: KeyRecords) =>
-      records.reduce((sum, r) => RecordDigest.add(sum, RecordDigest.of(mapName, r)), 0)
-    DigestTree.replace(partition.tree, DigestTree.leafOf(keyHash(mapName, key)), sumOf(before), sumOf(next))
+    const before = partition.entries.get(name)?.digest ?? 0
+    const digest = sumOf(mapName, next)
+    DigestTree.replace(partition.tree, DigestTree.leafOf(keyHash(mapName, key)), before, digest)
     if (next.length === 0) partition.entries.delete(name)
-    else partition.entries.set(name, { mapName, mapType, key, records: next })
+    else partition.entries.set(name, { mapName, mapType, key, records: next, digest })
     partition.version = ++this.versions
   }
 
@@ -205,17 +213,8 @@ export class VirtualStore {
   }
 
   private keyDigests(partition: VirtualPartition, leaf: number): ReadonlyArray<KeyDigest> {
-    return [...partition.entries.values()].flatMap(({ key, mapName, mapType, records }) =>
-      DigestTree.leafOf(keyHash(mapName, key)) === leaf
-        ? [
-            {
-              key,
-              mapName,
-              mapType,
-              digest: records.reduce((sum, r) => RecordDigest.add(sum, RecordDigest.of(mapName, r)), 0)
-            }
-          ]
-        : []
+    return [...partition.entries.values()].flatMap(({ digest, key, mapName, mapType }) =>
+      DigestTree.leafOf(keyHash(mapName, key)) === leaf ? [{ key, mapName, mapType, digest }] : []
     )
   }
 
