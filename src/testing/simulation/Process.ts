@@ -1,7 +1,4 @@
-/**
- * One process of the virtual world: a state of the protocol, its failure detector and clocks, and an event
- * loop that can stand still. What arrives meanwhile waits, as in a kernel's buffers.
- */
+/** One process of the virtual world that runs the protocol: its state, its failure detector and its clocks. */
 import { PhiAccrualConfig } from "../../domain/detection/PhiAccrual.ts"
 import type { ClusterCommand, StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import { type ClusterState, isActing, type Joined } from "../../domain/protocol/ClusterState.ts"
@@ -11,6 +8,7 @@ import { tick } from "../../domain/protocol/Tick.ts"
 import { begin, type Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
 import { Arrivals, safeDeviations } from "./Arrivals.ts"
+import { VirtualProcess } from "./VirtualProcess.ts"
 
 /**
  * Replaces the outcome of every transition: how a spec plants a bug, to see the simulator find it. A pure
@@ -34,14 +32,9 @@ export interface ProcessOptions {
   readonly tamper: Tamper | undefined
 }
 
-export class Process {
-  readonly host: string
-  readonly address: string
+export class Process extends VirtualProcess {
   readonly number: number
   state: ClusterState
-  isAlive = true
-  /** The machine answers: without a process on it, it refuses connections at once. */
-  isHostUp = true
   stopped: StopReason | undefined
   private readonly clock: ProcessClock
   private readonly tamper: Tamper | undefined
@@ -50,12 +43,10 @@ export class Process {
   private readonly safeDeviations: number
   /** For so long nobody who has been heard was ever suspected. */
   private patienceMs = Number.POSITIVE_INFINITY
-  private held: Array<() => void> | undefined
 
   constructor(options: ProcessOptions) {
     const { state } = options
-    this.host = options.host
-    this.address = options.address
+    super(options.host, options.address)
     this.number = options.number
     this.clock = options.clock
     this.state = state
@@ -74,9 +65,6 @@ export class Process {
   get incarnation(): number {
     return this.state.self.incarnation
   }
-  get isFrozen(): boolean {
-    return this.held !== undefined
-  }
   get joined(): Joined | undefined {
     return this.state.phase._tag === "Joined" ? this.state.phase : undefined
   }
@@ -86,22 +74,6 @@ export class Process {
   /** Milliseconds of the world between two ticks. */
   get tickMs(): number {
     return this.state.timing.tickIntervalMs / this.clock.rate
-  }
-
-  freeze(): void {
-    this.held ??= []
-  }
-  /** Handles what has waited, in order. */
-  thaw(): void {
-    const held = this.held ?? []
-    this.held = undefined
-    for (const run of held) this.whenAwake(run)
-  }
-  /** Runs now, or after the thaw; never in a dead process. */
-  whenAwake(run: () => void): void {
-    if (!this.isAlive) return
-    if (this.held === undefined) run()
-    else this.held.push(run)
   }
 
   /** Reading of its monotonic clock. */

@@ -1,40 +1,16 @@
-/** A process of the reference in the virtual world: its state, and an event loop that can stand still. */
+/** A process of the reference in the virtual world. */
 import { formatAddress } from "../../../domain/model/Address.ts"
+import { VirtualProcess } from "../VirtualProcess.ts"
 import { type ReferenceEvent, referenceTurn } from "./ReferencePeer.ts"
 import { type ReferenceAction, type ReferenceOptions, referenceStart, type ReferenceState } from "./ReferenceState.ts"
 
-export class ReferenceProcess {
-  /** A reference node's host is named like it. */
-  readonly host: string
-  readonly address: string
+export class ReferenceProcess extends VirtualProcess {
   state: ReferenceState
-  isAlive = true
-  isHostUp = true
-  private held: Array<() => void> | undefined
 
   constructor(options: ReferenceOptions, wallMs: number) {
-    this.host = options.nodeId
-    this.address = formatAddress(options.host, options.clusterPort)
+    // A reference node's host is named like it.
+    super(options.nodeId, formatAddress(options.host, options.clusterPort))
     this.state = referenceStart(options, wallMs)
-  }
-
-  get isFrozen(): boolean {
-    return this.held !== undefined
-  }
-  freeze(): void {
-    this.held ??= []
-  }
-  /** Handles what has waited, in order. */
-  thaw(): void {
-    const held = this.held ?? []
-    this.held = undefined
-    for (const run of held) this.whenAwake(run)
-  }
-  /** Runs now, or after the thaw; never in a dead process. */
-  whenAwake(run: () => void): void {
-    if (!this.isAlive) return
-    if (this.held === undefined) run()
-    else this.held.push(run)
   }
 
   turn(event: ReferenceEvent, wallMs: number): ReadonlyArray<ReferenceAction> {
