@@ -3,8 +3,9 @@ import { type ChildProcess, fork } from "node:child_process"
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { Schema } from "effect"
+import { Flags } from "../Flags.ts"
+import { Progress } from "../Progress.ts"
 import { hashOfSources } from "../soak/Ledger.ts"
 import { type Share, ShareResult, sharesOf } from "./Share.ts"
 
@@ -19,44 +20,15 @@ has been run on the same sources is not run again: results are kept in .fuzz/<ha
   --processes N   that run side by side (default one for each core)
   --help`
 
-const fail = (text: string): never => {
-  console.error(`${text}\n\n${help}`)
-  process.exit(2)
-}
-
-const wholeNumber = (name: string, text: string | undefined): number | undefined => {
-  if (text === undefined) return undefined
-  const value = Number(text)
-  return Number.isSafeInteger(value) && value > 0 ? value : fail(`--${name} ${text} is no whole number from 1`)
-}
-
-const readFlags = () => {
-  try {
-    return parseArgs({
-      options: {
-        frames: { type: "string" },
-        seed: { type: "string" },
-        processes: { type: "string" },
-        help: { type: "boolean" }
-      }
-    }).values
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
-  }
-}
-const flags = readFlags()
-if (flags.help === true) {
-  console.log(help)
-  process.exit(0)
-}
+const flags = new Flags(help, { valued: ["frames", "seed", "processes"] })
 
 /** The heap that a process may use: a reader that keeps what it read, or believes a claim, ends here. */
 const heapMiB = 128
 
 const root = join(import.meta.dirname, "../..")
 const hash = hashOfSources(root)
-const processes = wholeNumber("processes", flags.processes) ?? availableParallelism()
-const shares = sharesOf(wholeNumber("frames", flags.frames) ?? 1_000_000, wholeNumber("seed", flags.seed) ?? 1)
+const processes = flags.wholeNumber("processes", availableParallelism())
+const shares = sharesOf(flags.wholeNumber("frames", 1_000_000), flags.wholeNumber("seed", 1))
 
 const Line = Schema.fromJsonString(ShareResult)
 const encodeLine = Schema.encodeSync(Line)
@@ -77,6 +49,7 @@ const queue = shares.filter((share) => !results.has(keyOf(share)))
 const open = queue.length
 
 const decodeResult = Schema.decodeUnknownSync(ShareResult)
+const progress = new Progress()
 const startMs = performance.now()
 let framesRun = 0
 
@@ -85,13 +58,13 @@ const report = (result: ShareResult): void => {
   framesRun += result.frames
   // What failed is tried again, whatever has been mended.
   if (result.failure === undefined) appendFileSync(ledger, `${encodeLine(result)}\n`)
-  else console.log(`\nseed ${result.seed}: ${result.failure}`)
+  else progress.print(`seed ${result.seed}: ${result.failure}`)
   const seconds = (performance.now() - startMs) / 1000
   const left = (queue.length + Math.min(processes, open)) * (seconds / Math.max(1, open - queue.length))
   const rate = Math.round(framesRun / seconds).toLocaleString("en")
   const line = `${framesRun.toLocaleString("en")} frames, ${rate} frames/s, at most ${left.toFixed(0)} s to go`
-  if (process.stderr.isTTY) process.stderr.write(`\r${line}   `)
-  else if ((open - queue.length) % 20 === 0) console.error(line)
+  progress.say(line)
+  if (!progress.isShown && (open - queue.length) % 20 === 0) console.error(line)
 }
 
 // One child, until no share is left.
@@ -119,6 +92,7 @@ const work = (): Promise<void> =>
 
 console.error(`${open} of ${shares.length} shares to run on sources ${hash}, ${processes} processes`)
 await Promise.all(Array.from({ length: Math.min(processes, open) }, work))
+progress.clear()
 
 const all = shares.flatMap((share) => results.get(keyOf(share)) ?? [])
 const sum = (of: (result: ShareResult) => number): number => all.reduce((total, result) => total + of(result), 0)

@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
+import { Flags } from "../Flags.ts"
+import { Progress } from "../Progress.ts"
 import * as KillRounds from "./kills/KillRounds.ts"
-import { Progress } from "./kills/Progress.ts"
 import * as RestartRounds from "./kills/RestartRounds.ts"
 import { inWorld, type World, type WorldOptions } from "./kills/Round.ts"
 
@@ -22,41 +22,11 @@ const help = `npm run check:kills -- [flags]
 
 Exits with 1 when an acknowledged write is missing, replicas differ, or a cluster is not repaired in time.`
 
-const fail = (text: string): never => {
-  console.error(`${text}\n\n${help}`)
-  process.exit(2)
-}
-
-const readFlags = () => {
-  try {
-    return parseArgs({
-      options: {
-        rounds: { type: "string", default: "50" },
-        restarts: { type: "string", default: "10" },
-        seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
-        "per-second": { type: "string", default: "150" },
-        help: { type: "boolean", default: false }
-      }
-    }).values
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
-  }
-}
-const flags = readFlags()
-if (flags.help) {
-  console.log(help)
-  process.exit(0)
-}
-const wholeNumber = (name: "rounds" | "restarts" | "seed" | "per-second", least: number): number => {
-  const value = Number(flags[name])
-  return Number.isSafeInteger(value) && value >= least
-    ? value
-    : fail(`--${name} ${flags[name]} is no whole number from ${least}`)
-}
-const rounds = wholeNumber("rounds", 0)
-const restarts = wholeNumber("restarts", 0)
-const seed = wholeNumber("seed", 0)
-const perSecond = wholeNumber("per-second", 1)
+const flags = new Flags(help, { valued: ["rounds", "restarts", "seed", "per-second"] })
+const rounds = flags.wholeNumber("rounds", 50, 0)
+const restarts = flags.wholeNumber("restarts", 10, 0)
+const seed = flags.wholeNumber("seed", Date.now() % 1_000_000_000)
+const perSecond = flags.wholeNumber("per-second", 150)
 
 const ids = ["n1", "n2", "n3", "n4", "n5"]
 const base: WorldOptions = {

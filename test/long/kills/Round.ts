@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { random, type Random } from "../../../src/testing/simulation/Random.ts"
 import { Account } from "./Account.ts"
 import { DrivenCluster, type DrivenOptions } from "./DrivenCluster.ts"
-import type { Progress } from "./Progress.ts"
+import type { Progress } from "../../Progress.ts"
 
 /** Milliseconds until a cluster must be repaired, also on a machine that has other things to do. */
 const repairLimitMs = 180_000

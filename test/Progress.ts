@@ -1,17 +1,19 @@
 /** A line at the bottom of a terminal that says what is going on; nothing elsewhere. */
 export class Progress {
   private text = ""
+  /** Is anybody looking? */
+  readonly isShown = process.stderr.isTTY
 
   say(text: string): void {
     this.text = text
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+    if (this.isShown) process.stderr.write(`\r\u001b[K${text}`)
   }
 
   /** A line that stays. */
   print(line: string): void {
-    if (process.stderr.isTTY) process.stderr.write("\r\u001b[K")
+    if (this.isShown) process.stderr.write("\r\u001b[K")
     console.log(line)
-    if (process.stderr.isTTY) process.stderr.write(this.text)
+    if (this.isShown) process.stderr.write(this.text)
   }
 
   clear(): void {
