@@ -15,7 +15,7 @@ const shareAtReady = 0.3
 /** Otherwise up to so many milliseconds after the first copy has begun. */
 const maxDelayMs = 1500
 /** Milliseconds within which a change must make a partition migrate. */
-const openLimitMs = 30_000
+const openLimitMs = 120_000
 /** Milliseconds for a copy to open, or to send everything, once others have. */
 const momentLimitMs = 3000
 /** Rounds in which nothing was open at the moment are played again, so often. */

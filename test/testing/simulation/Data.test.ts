@@ -41,78 +41,124 @@ it("drawn from the seed it is as many backups, and as much loss, each time", () 
   expect(runs.map(({ data }) => data?.lost.length ?? 0)).toEqual([0, expect.toSatisfy((lost: number) => lost > 0)])
 })
 
+/** An incident of another system; the same with another node in it. */
+interface Incident {
+  readonly name: string
+  readonly backupCount: number
+  readonly variants: ReadonlyArray<Faults>
+  /** Each variant strikes a migration while it is open. */
+  readonly strikes: boolean
+}
+
+const join: Simulation.Fault = { _tag: "Join", node: "z1", atMs: 8000 }
+const deepBackup: Faults = [kill("n1", 8000), kill("n2", 8020), start("n1", 12_000), start("n2", 13_000)]
+
 describe("incidents of other systems", () => {
-  const incidents: ReadonlyArray<{ name: string; backupCount: number; faults: Faults }> = [
+  const incidents: ReadonlyArray<Incident> = [
     {
       name: "a node crashes while partitions are on their way to a new one",
       backupCount: 1,
-      faults: [{ _tag: "Join", node: "z1", atMs: 8000 }, kill("n2", 8900), start("n2", 12_000)]
+      strikes: true,
+      // The master, a source, and the one that they are on their way to.
+      variants: [
+        [join, kill("n1", 9000), start("n1", 12_000)],
+        [join, kill("n4", 9000), start("n4", 12_000)],
+        [join, kill("n3", 9600), start("n3", 12_000)],
+        [join, kill("z1", 9600), start("z1", 12_000)]
+      ]
     },
     {
       name: "the only copy that survives is a deep backup",
       backupCount: 2,
-      faults: [kill("n1", 8000), kill("n2", 8020), start("n1", 12_000), start("n2", 13_000)]
+      strikes: false,
+      variants: [deepBackup]
     },
     {
       name: "a network partition heals during a migration",
       backupCount: 1,
-      faults: [
-        { _tag: "Join", node: "z1", atMs: 8000 },
-        { _tag: "Partition", side: ["n1", "n2"], oneWay: false, forMs: 9000, atMs: 8900 }
-      ]
+      strikes: true,
+      // Before anybody is removed for it, and after.
+      variants: [2000, 9000].map((forMs) => [
+        join,
+        { _tag: "Partition", side: ["n1", "n2"], oneWay: false, forMs, atMs: 9000 }
+      ])
     },
     {
       name: "failed migrations do not freeze the table",
       backupCount: 1,
-      faults: [
-        { _tag: "Join", node: "z1", atMs: 8000 },
-        ...Array.from({ length: 20 }, (_, i) => reset(`n${1 + (i % 4)}`, "z1", 8800 + 40 * i))
-      ]
+      strikes: true,
+      variants: [[join, ...Array.from({ length: 20 }, (_, i) => reset(`n${1 + (i % 4)}`, "z1", 8800 + 40 * i))]]
     },
     {
       name: "what is handed to a process that dies is handed to its successor",
       backupCount: 1,
-      faults: [{ _tag: "Join", node: "z1", atMs: 8000 }, kill("z1", 9000), start("z1", 9100)]
+      strikes: true,
+      variants: [[join, kill("z1", 9000), start("z1", 9100)]]
     },
     {
       name: "a restart races the old incarnation",
       backupCount: 1,
-      faults: [
-        { _tag: "Cut", from: "n1", to: "n3", oneWay: true, forMs: 3000, atMs: 7900 },
-        kill("n3", 8000),
-        start("n3", 8010)
+      strikes: false,
+      variants: [
+        [
+          { _tag: "Cut", from: "n1", to: "n3", oneWay: true, forMs: 3000, atMs: 7900 },
+          kill("n3", 8000),
+          start("n3", 8010)
+        ]
       ]
     },
     {
       name: "a frozen owner comes back and still takes itself for the owner",
       backupCount: 1,
-      faults: [{ _tag: "Freeze", node: "n2", forMs: 16_000, atMs: 8000 }]
+      strikes: false,
+      variants: [[{ _tag: "Freeze", node: "n2", forMs: 16_000, atMs: 8000 }]]
     },
     {
       name: "clocks jump",
       backupCount: 1,
-      faults: [
-        { _tag: "ClockJump", node: "n1", byMs: 86_400_000, atMs: 8000 },
-        { _tag: "ClockJump", node: "n2", byMs: -86_400_000, atMs: 9000 },
-        kill("n1", 11_000),
-        start("n1", 12_000)
+      strikes: false,
+      variants: [
+        [
+          { _tag: "ClockJump", node: "n1", byMs: 86_400_000, atMs: 8000 },
+          { _tag: "ClockJump", node: "n2", byMs: -86_400_000, atMs: 9000 },
+          kill("n1", 11_000),
+          start("n1", 12_000)
+        ]
       ]
     }
   ]
 
-  it.each(incidents)("$name", ({ backupCount, faults }) => {
-    for (const seed of [11]) {
-      const outcome = Simulation.run({
-        seed,
-        nodes: 4,
-        profile: "calm",
-        config: { backupCount, suspicionTimeoutMs: 4000 },
-        data: { aim: 0 },
-        virtualMs: 22_000,
-        faults: faults.toSorted((a, b) => a.atMs - b.atMs)
-      })
-      expect(outcome.violation).toBeUndefined()
+  const play = (
+    backupCount: number,
+    faults: Faults,
+    data: Exclude<Simulation.Options["data"], "drawn"> = {}
+  ): Simulation.Outcome =>
+    Simulation.run({
+      seed: 11,
+      nodes: 4,
+      profile: "calm",
+      config: { backupCount, suspicionTimeoutMs: 4000 },
+      // Copies take so long that what strikes them finds them.
+      data: { aim: 0, settings: { copyBytesPerSecond: 1000 }, ...data },
+      virtualMs: 22_000,
+      faults: faults.toSorted((a, b) => a.atMs - b.atMs)
+    })
+
+  it.each(incidents)("$name", ({ backupCount, strikes, variants }) => {
+    for (const faults of variants) {
+      const { data, violation } = play(backupCount, faults)
+      expect(violation).toBeUndefined()
+      // It has taken place, while there was something to lose.
+      expect(data?.acknowledged).toBeGreaterThan(500)
+      expect(data?.kills).toBe(faults.filter(({ _tag }) => _tag === "Kill").length)
+      if (strikes) expect(data?.struck).toBeGreaterThan(0)
     }
+  })
+
+  it("without the deep backup that one would have lost something", () => {
+    const { data, violation } = play(1, deepBackup, { losesData: true, durable: 0 })
+    expect(violation).toBeUndefined()
+    expect(data?.lost.length).toBeGreaterThan(0)
   })
 })
 

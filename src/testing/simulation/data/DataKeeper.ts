@@ -6,11 +6,13 @@
 import type { ClusterChange } from "../../../domain/model/ClusterChange.ts"
 import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
+import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
 import { Violation } from "../Violation.ts"
 import { Aim } from "./Aim.ts"
 import type { DataOptions } from "./DataPlanes.ts"
 import { type DataCounts, Oracle } from "./Oracle.ts"
+import { strikesMigration } from "./StruckMigration.ts"
 import { unrest } from "./Rest.ts"
 
 /** How often the cluster is looked at. */
@@ -25,6 +27,7 @@ export class DataKeeper {
   /** Processes that have ended since the last repair. */
   private crashes = 0
   private kills = 0
+  private struck = 0
   /** Partitions of which no replica survived, and those that were reported. */
   private readonly gone = new Set<number>()
   private readonly reported = new Set<number>()
@@ -34,8 +37,10 @@ export class DataKeeper {
   private wasSplitLong = false
   /** Backups that every row had when the cluster was last repaired. */
   private copies = 0
-  /** Hosts of live nodes that were not full members at some time since the last repair. */
-  private readonly out = new Set<string>()
+  /** Full members when the cluster was last repaired: who comes later has nothing that could be missed. */
+  private members: ReadonlySet<Process> = new Set()
+  /** Those of them that live, and were no full members at some time since. */
+  private readonly out = new Set<Process>()
   private isOver = false
   /** When all living processes were last members of one cluster. */
   private togetherAtMs = 0
@@ -90,12 +95,14 @@ export class DataKeeper {
     world.later(lookMs, () => {
       if (this.isOver) return
       for (const process of world.living) {
-        if (process.isFrozen || world.planes?.planes.get(process)?.state.isListed !== true) this.out.add(process.host)
+        const isMember = !process.isFrozen && world.planes?.planes.get(process)?.state.isListed === true
+        if (!isMember && this.members.has(process)) this.out.add(process)
       }
       if (this.isRepaired()) {
         if (this.crashes > 0) world.note("the data is repaired")
         this.crashes = 0
         this.copies = this.backups
+        this.members = new Set(world.living)
         this.out.clear()
       }
       this.lookForParts()
@@ -151,8 +158,15 @@ export class DataKeeper {
     return true
   }
 
-  /** May the fault happen, with what has happened since the last repair? */
+  /** May the fault happen, with what has happened since the last repair? If so it does. */
   allows(fault: Fault): boolean {
+    const isStruck = strikesMigration(this.world(), fault)
+    const isAllowed = this.mayHappen(fault)
+    if (isStruck && isAllowed) this.struck++
+    return isAllowed
+  }
+
+  private mayHappen(fault: Fault): boolean {
     const world = this.world()
     const [plane] = world.planes?.planes.values() ?? []
     const patienceMs = plane?.state.settings.recoveryTimeoutMs
@@ -236,6 +250,6 @@ export class DataKeeper {
     this.oracle.checkEnd()
   }
   get counts(): DataCounts {
-    return { ...this.oracle.counts, kills: this.kills, lost: [...this.reported] }
+    return { ...this.oracle.counts, kills: this.kills, lost: [...this.reported], struck: this.struck }
   }
 }

@@ -42,6 +42,11 @@ export interface DataCounts {
   readonly lost: ReadonlyArray<number>
   /** Copies that were begun by the last master. */
   readonly copies: number
+  /**
+   * Faults of the schedule that struck a migration that was open: an end of it, or the master, was ended, frozen or
+   * asked to leave, or its ends were cut off from each other.
+   */
+  readonly struck: number
 }
 
 const timeoutMs = 4000
@@ -247,6 +252,7 @@ export class Oracle {
       waiting: count("Waiting"),
       kills: 0,
       lost: [],
+      struck: 0,
       copies: Math.max(0, ...this.world().living.map(({ joined }) => joined?.migrations.started ?? 0))
     }
   }
