@@ -1,7 +1,6 @@
 /**
  * Where each promise, each counterexample to a simpler design, each fault seen in nodes of the reference and each
- * incident of other systems has its test. A row whose test is renamed or removed fails. What concerns data comes with
- * the data.
+ * incident of other systems has its test. A row whose test is renamed or removed fails.
  */
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
@@ -16,6 +15,11 @@ const never: ReadonlyArray<Row> = [
   ["2: two masters in one term of a lineage", checks, "2: two nodes act as master in one term of a lineage"],
   ["3: settled views conflict", checks, "3: two contents of one view, or two settled views"],
   ["4: a partition has no owner", checks, "4: a partition has no owner in a table"],
+  [
+    "5: an acknowledged write is lost",
+    "testing/simulation/Data.test.ts",
+    "no acknowledged write is lost, and all copies are equal in the end"
+  ],
   [
     "6: who answers a quorum is removed",
     "simulation/Hunt.test.ts",
@@ -90,6 +94,46 @@ const rules: ReadonlyArray<Row> = [
   ]
 ]
 
+const simulated = "testing/simulation/Data.test.ts"
+const replication = (file: string): string => `domain/replication/${file}.test.ts`
+const copies = replication("Copies")
+const mapWrites = replication("Writes")
+const custody = protocol("Migrating")
+const data: ReadonlyArray<Row> = [
+  ["1: authority is a process's", mapWrites, "a process that has come back under a listed id is refused"],
+  ["1: a foreign lineage", mapWrites, "takes nothing from an unrelated lineage, whatever its version"],
+  ["2: the owner's stamp", "domain/data/MapOperation.test.ts", "is later than all that the key holds"],
+  ["2: a clock that is far ahead", "domain/data/HybridClock.test.ts", "does not follow a clock that is a year ahead"],
+  ["3: all of the present set", mapWrites, "is judged again when the set of replicas changes (rule 3)"],
+  ["3: a destination that is ready", copies, "waits with writes for a destination that has been sent everything"],
+  ["4: who is believed", mapWrites, "rejects whoever is not the owner by a table at least as new (rule 4)"],
+  ["4: who may take it", mapWrites, "rejects the owner when it is neither replica nor destination itself (rule 4)"],
+  ["5: who accepted from a newer owner", mapWrites, "acknowledges nothing until that table comes (rule 5)"],
+  ["6: the same entry to the new owner", mapWrites, "goes to the new owner with its stamp"],
+  ["7: an unknown fate is not tried again", mapWrites, "(rule 7: a broken connection leaves it unknown)"],
+  ["8: only the owner copies", copies, "does not start a copy of what it does not own (rule 8)"],
+  ["8: a row gains only a complete copy", custody, "when that says that it has everything, and not before (rule 8)"],
+  ["9: the version of the plan", copies, "does not start by a table older than the plan's (rule 9)"],
+  ["10: changes since before the first chunk", copies, "sends every change since before the first chunk is read"],
+  ["11: all parts, unbroken", copies, "does not believe the end of a stream with a part missing (rule 11)"],
+  ["12: the point of no return", copies, "does not give up once it is ready"],
+  ["13: the destination's word", custody, "commits only on the destination's word (rule 13)"],
+  ["13: the source still owns", custody, "commits nothing whose source does not own the partition any more"],
+  ["14: a cancel with its table", copies, "takes a cancel only with the table on which it was decided (rule 14)"],
+  ["14: an unknown id is closed", custody, "answers whoever asks about a migration that is not open"],
+  ["15: a cancel wipes nothing", copies, "keeps what it has when the migration is cancelled (rule 15)"],
+  ["17: strays come home", copies, "is offered to the owner, confirmed, and only then dropped (rule 17)"],
+  ["17: what confirms them", copies, "is confirmed by the owner once its backups hold it (rule 17)"],
+  ["18: a fresh process has no slots", custody, "gives a process that comes back under a listed id nothing"],
+  ["19: nobody is left", copies, "is unavailable until all members have declared what they hold"],
+  ["19: all nodes restart", simulated, "a restart of all nodes with their data loses nothing and reports nothing"],
+  ["19: what is lost is told", simulated, "exactly the partitions without a surviving replica are reported lost"],
+  ["20: copies carry tombstones", copies, "takes what it is sent whole, however old, whatever its owner has forgotten"],
+  ["21: when tombstones go", replication("Tombstones"), "tombstones are forgotten (rule 21)"],
+  ["22: what is gone stays gone", simulated, "removals that are forgotten (rule 22)"],
+  ["23: too long out of touch", replication("Notes"), "while removals were forgotten is set aside (rule 23)"]
+]
+
 const topology = protocol("Topology")
 const watching: ReadonlyArray<Row> = [
   ["stewards hear everyone", topology, "as a steward beats to its watchers, and in every fourth interval to all"],
@@ -148,6 +192,14 @@ const faults: ReadonlyArray<Row> = [
 ]
 
 const incidents: ReadonlyArray<Row> = [
+  ["a crash during repartitioning", simulated, "a node crashes while partitions are on their way to a new one"],
+  ["the only surviving copy is a deep backup", simulated, "the only copy that survives is a deep backup"],
+  ["a partition heals during migration", simulated, "a network partition heals during a migration"],
+  ["a failed migration freezes the table", simulated, "failed migrations do not freeze the table"],
+  ["out of memory while rebalancing", copies, "waits for the destination when so much is under way"],
+  ["hand-off to a dead incarnation", simulated, "what is handed to a process that dies is handed to its successor"],
+  ["clock jumps, with data", simulated, "clocks jump"],
+  ["a restart that races its own old incarnation, with data", simulated, "a restart races the old incarnation"],
   ["two members each sure to be master", histories, "two members each sure to be master"],
   ["A–B is cut but both see C", histories, "A and B are cut, C hears both"],
   ["a merge that never starts because both sides wait", protocol("Merge"), "both sides come to opposite answers"],
@@ -168,6 +220,7 @@ describe.each([
   ["what comes in the end", eventually],
   ["counterexamples to simpler designs", counterexamples],
   ["rules of membership", rules],
+  ["rules of data", data],
   ["who watches whom", watching],
   ["peers of the reference", led],
   ["faults of the reference", faults],
