@@ -47,6 +47,8 @@ export interface PendingWrite {
   /** The processes that hold it. */
   acked: ReadonlyArray<Voter>
   sentAtMs: number
+  /** When it is sent again without an answer; twice as long after each time. */
+  resendAfterMs: number
 }
 
 /** The source's side of a copy. */
@@ -109,6 +111,8 @@ export interface StrayHandOff {
   chunk: Content["chunks"][number] | undefined
   isRead: boolean
   sentAtMs: number
+  /** When it is offered again without an answer; twice as long after each time. */
+  resendAfterMs: number
 }
 
 /** The owner of a partition without survivors waits for what others hold. */

@@ -28,8 +28,8 @@ import * as Strays from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
 import { touch } from "./Touch.ts"
 
-/** What was handed over and cannot be confirmed in this time is handed over again. */
-const offerPatienceMs = 3000
+/** What was handed over and cannot be confirmed in this time has to be handed over again. */
+const offerPatienceMs = 10_000
 
 const answer = (step: DataStep, { id, incarnation, nodeId }: ReplyTo, reply: Reply): void => {
   if (nodeId === step.selfId) Origin.replied(step, nodeId, id, reply)
@@ -148,7 +148,8 @@ export const replicate = (
     purpose,
     deadlineMs,
     acked: nobody,
-    sentAtMs: step.nowMs
+    sentAtMs: step.nowMs,
+    resendAfterMs: step.state.settings.resendMs
   }
   partition.pending.set(write.id, write)
   step.state.pendingBytes += bytes
@@ -203,6 +204,18 @@ const confirm = (
   else step.tell(nodeId, confirmation.partitionId, { type: "offered", ...confirmation }, incarnation)
 }
 
+/** It has been merged, and waits for the backups: it will be confirmed. */
+const isPending = (
+  { pending }: PartitionData,
+  { batch, incarnation, nodeId }: Omit<Extract<Purpose, { readonly _tag: "Offer" }>, "_tag">
+): boolean => {
+  for (const { purpose } of pending.values()) {
+    if (purpose._tag !== "Offer" || purpose.nodeId !== nodeId || purpose.incarnation !== incarnation) continue
+    if (purpose.batch === batch) return true
+  }
+  return false
+}
+
 /** Somebody hands over records of a partition that it does not hold by the table. */
 export const offer = (
   step: DataStep,
@@ -218,6 +231,7 @@ export const offer = (
   if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known, touch: told })) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false })
   }
+  if (isPending(partition, { nodeId: from, incarnation, batch })) return
   partition.storing++
   partition.hasData = true
   // Of what is worth as much as what the owner has by now nothing can be gone.
@@ -288,6 +302,7 @@ export const renew = (step: DataStep, partition: PartitionData): void => {
   for (const write of partition.pending.values()) {
     if (!isOwner(step, partition.id)) giveBack(step, partition, write)
     else {
+      write.resendAfterMs = step.state.settings.resendMs
       send(step, partition, write)
       settle(step, partition, write)
     }
@@ -301,6 +316,10 @@ export const tick = (step: DataStep, partition: PartitionData): void => {
     if (step.nowMs >= write.deadlineMs) {
       forget(step, partition, write)
       if (purpose._tag === "Request" && !purpose.isAnswered) answer(step, purpose.replyTo, { type: "unknown" })
-    } else if (step.nowMs - write.sentAtMs >= step.state.settings.resendMs) send(step, partition, write)
+    } else if (step.nowMs - write.sentAtMs >= write.resendAfterMs) {
+      // Who is slow to store it would be slower with more of it.
+      write.resendAfterMs *= 2
+      send(step, partition, write)
+    }
   }
 }

@@ -57,7 +57,8 @@ export const consider = (step: DataStep, partition: PartitionData): void => {
     batch: 0,
     chunk: undefined,
     isRead: false,
-    sentAtMs: step.nowMs
+    sentAtMs: step.nowMs,
+    resendAfterMs: patienceMs(step)
   }
   partition.stray = session
   step.store(partition.id, { _tag: "Size" }, { _tag: "Stray", partitionId: partition.id, session })
@@ -113,10 +114,14 @@ export const flow = (step: DataStep): void => {
   }
 }
 
+/** The owner and its backups have so long to store a chunk before it is offered again, and twice as long each time. */
+const patienceMs = (step: DataStep): number => 2 * step.state.settings.resendMs
+const maxPatienceMs = 16_000
+
 const repeat = (step: DataStep, partition: PartitionData, session: StrayHandOff): void => {
-  if (session.chunk !== undefined && step.nowMs - session.sentAtMs > 2 * step.state.settings.resendMs) {
-    send(step, partition, session)
-  }
+  if (session.chunk === undefined || step.nowMs - session.sentAtMs <= session.resendAfterMs) return
+  session.resendAfterMs = Math.min(2 * session.resendAfterMs, maxPatienceMs)
+  send(step, partition, session)
 }
 
 /** The store has answered. */
@@ -182,6 +187,7 @@ export const offered = (step: DataStep, from: string, body: Omit<DataBodyOf<"off
   const session = partition.stray
   if (session?.owner !== from || session.batch !== body.batch || session.chunk === undefined) return
   if (body.stale === true) return setAside(step, partition)
+  session.resendAfterMs = patienceMs(step)
   if (!body.accepted) return
   session.chunk = undefined
   read(step, partition, session)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { Epoch } from "../../../src/domain/data/Epoch.ts"
 import type { StoreResult } from "../../../src/domain/replication/DataCommand.ts"
-import { cancelOf, chunk, end, merged, partOf, Plane, readyOf, startOf, wrote } from "./Plane.ts"
+import { cancelOf, chunk, deltas, end, merged, partOf, Plane, readyOf, startOf, wrote } from "./Plane.ts"
 
 const table = { version: 5, rows: ["a+b"] }
 const source = () => new Plane("a", table, { repairIntervalMs: 1e9 })
@@ -282,6 +282,33 @@ describe("data that its node does not hold any more", () => {
     })
     a.stored(merged)
     expect(a.text()).not.toContain("offered")
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
+    expect(a.text()).toContain("d <- offered: true")
+  })
+
+  it("is offered less and less often while the owner is slow to confirm it", () => {
+    const a = source().put(1, "k").stored(wrote("k"))
+    a.table({ version: 6, rows: ["b+c"] })
+    a.stored({ _tag: "Size", records: 2, version: 7 }).stored(chunk).text()
+    const offeredAtMs: Array<number> = []
+    const wait = (untilMs: number): void => {
+      while (a.nowMs < untilMs) if (a.after(100).text().includes("b <- offer")) offeredAtMs.push(a.nowMs)
+    }
+    wait(8000)
+    expect(offeredAtMs).toEqual([1100, 3200, 7300])
+    // The next one has its own time.
+    a.told("b", { type: "offered", partitionId: 0, batch: a.partition.stray?.batch ?? 0, accepted: true }).stored(chunk)
+    a.text()
+    wait(9200)
+    expect(offeredAtMs.slice(3)).toEqual([9100])
+  })
+
+  it("is merged by the owner once while its backups are slow to confirm it, however often it is offered", () => {
+    const a = source()
+    const batch = { type: "offer" as const, partitionId: 0, batch: 4, content: deltas("k"), ...fresh }
+    a.told("d", batch).stored(merged).text()
+    for (let i = 0; i < 3; i++) a.after(2000).told("d", batch)
+    expect(a.text()).not.toContain("Merge")
     a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
     expect(a.text()).toContain("d <- offered: true")
   })

@@ -47,6 +47,17 @@ describe("a write", () => {
     expect(c.text()).toContain("answer 1: Unknown")
   })
 
+  it("that a replica is slow to store is sent again less and less often: more of it would make it slower", () => {
+    const a = new Plane("a", { version: 5, rows: ["a+b+c"] }).put(1, "k").stored(wrote("k"))
+    a.told("c", replicated(a)).text()
+    const sentAtMs: Array<number> = []
+    while (a.nowMs < 4900) if (a.after(100).text().includes("b <- replicate k")) sentAtMs.push(a.nowMs)
+    expect(sentAtMs).toEqual([500, 1500, 3500])
+    // Who has come to be a replica meanwhile is not waited for so long.
+    a.table({ version: 6, rows: ["a+b+d"] }).text()
+    expect(a.told("b", replicated(a)).told("d", replicated(a)).text()).toContain("answer 1: Done")
+  })
+
   it("is judged again when the set of replicas changes (rule 3)", () => {
     const a = new Plane("a", { version: 5, rows: ["a+b"] }).put(1, "k").stored(wrote("k"))
     a.told("b", replicated(a)).text()
