@@ -1,5 +1,5 @@
 /** `squadron node`: runs one node of a cluster until it is asked to leave. */
-import { Config, Effect, Option } from "effect"
+import { Config, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
@@ -7,6 +7,8 @@ import { defaultDataSettings } from "../domain/replication/DataSettings.ts"
 import { available, majority, type QuorumPolicy, staticQuorum } from "../domain/protocol/Quorum.ts"
 import * as PartitionStoreMemory from "../layers/PartitionStoreMemory.ts"
 import * as PartitionStoreSqlite from "../layers/PartitionStoreSqlite.ts"
+import type { StoreFailed, StoreFull } from "../services/StoreErrors.ts"
+import { CommandFailed } from "./Failure.ts"
 import { type NodeStore, runNode } from "./node/NodeProgram.ts"
 
 const described =
@@ -42,11 +44,27 @@ const policyOf = (text: string): Option.Option<QuorumPolicy> => {
   return /^[1-9][0-9]{0,4}$/.test(text) ? Option.some(staticQuorum(Number(text))) : Option.none()
 }
 
+const hints: Readonly<Record<StoreFailed["reason"], string>> = {
+  unavailable: "check that its folder is there, and that this user may write in it",
+  locked: "another process has it: give each node a file of its own",
+  corrupted: "choose another file, or bring this one back from a backup",
+  version: "run the release that has written it, or choose another file",
+  closed: "start the node again",
+  overloaded: "start the node again"
+}
+
+/** Why a store cannot be opened, as a line that names it and says what to do. */
+const unopened = (text: string, error: StoreFailed | StoreFull): CommandFailed => {
+  const hint = error._tag === "StoreFull" ? "make room" : hints[error.reason]
+  return new CommandFailed({ message: `--store ${text}: ${error.message}; ${hint}`, exitCode: 1 })
+}
+
 const storeOf = (text: string): Option.Option<NodeStore> => {
   if (text === "memory") return Option.some(PartitionStoreMemory.layer())
-  return text.startsWith("sqlite:") && text.length > "sqlite:".length
-    ? Option.some(PartitionStoreSqlite.layer({ path: text.slice("sqlite:".length) }))
-    : Option.none()
+  if (!text.startsWith("sqlite:") || text.length === "sqlite:".length) return Option.none()
+  const store = PartitionStoreSqlite.layer({ path: text.slice("sqlite:".length) })
+  const told = store.pipe(Layer.catch((error) => Layer.effectContext(Effect.fail(unopened(text, error)))))
+  return Option.some(told)
 }
 
 const cluster = ClusterConfig.defaults

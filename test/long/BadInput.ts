@@ -102,6 +102,21 @@ const scenarios = (seed: string, port: number, deadSeed: string): ReadonlyArray<
       args: node("--host=no-such-host.invalid"),
       wanted: ["no-such-host.invalid"]
     },
+    {
+      name: "a store in a folder that is not there",
+      args: node("--store=sqlite:/no/such/folder/x.db"),
+      wanted: ["--store sqlite:/no/such/folder/x.db", "check that its folder is there"]
+    },
+    {
+      name: "a store that is another file",
+      args: node(`--store=sqlite:${bin}`),
+      wanted: [`--store sqlite:${bin}`, "not a database", "choose another file"]
+    },
+    {
+      name: "a store of an unknown kind",
+      args: node("--store=redis"),
+      wanted: ["--store", '"redis"', "sqlite:"]
+    },
     { name: "a wrong flag of the demo", args: ["demo", "--jsn"], wanted: ["--jsn", "--json"] }
   ]
 }

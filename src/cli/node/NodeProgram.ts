@@ -12,7 +12,6 @@ import type { TransportBindError } from "../../layers/transport/TransportBindErr
 import type { JoinFailed } from "../../services/ClusterErrors.ts"
 import type { MapStore } from "../../services/MapStore.ts"
 import { ClusterService } from "../../services/ClusterService.ts"
-import type { StoreFailed, StoreFull } from "../../services/StoreErrors.ts"
 import { Transport } from "../../services/Transport.ts"
 import { CommandFailed } from "../Failure.ts"
 import { exitCodeOf, Signals } from "../Signals.ts"
@@ -21,7 +20,7 @@ import * as Logs from "./Logs.ts"
 import * as Reporter from "./Reporter.ts"
 
 /** Where a node keeps the data of its partitions. */
-export type NodeStore = Layer.Layer<MapStore, StoreFailed | StoreFull>
+export type NodeStore = Layer.Layer<MapStore, CommandFailed>
 
 export interface NodeProgram {
   readonly config: ClusterConfig
@@ -118,15 +117,10 @@ const start = (
   }
   const store = program.store ?? PartitionStoreMemory.layer()
   const layer = NodeCluster.layer({ ...settings, store, settings: { copyBytesPerSecond } })
-  return Effect.catchTag(
-    drive
-      ? Effect.flatMap(Driven.read, (input) =>
-          // The same layer is built once: who drives the node looks into the store that the node has.
-          runWith(program, input.ended, Layer.merge(layer, store), Driven.run(input))
-        )
-      : runWith(program, stdinEnds, layer, Effect.void),
-    ["StoreFailed", "StoreFull"],
-    (error) => Effect.fail(new CommandFailed({ message: error.message, exitCode: 1 }))
+  if (!drive) return runWith(program, stdinEnds, layer, Effect.void)
+  return Effect.flatMap(Driven.read, (input) =>
+    // The same layer is built once: who drives the node looks into the store that the node has.
+    runWith(program, input.ended, Layer.merge(layer, store), Driven.run(input))
   )
 }
 

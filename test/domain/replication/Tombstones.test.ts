@@ -54,7 +54,7 @@ describe("tombstones are forgotten (rule 21)", () => {
       partitionId: 0,
       batch: 1,
       content: deltas("k"),
-      ageMs: 0,
+      touch: { ageMs: 0, commonMs: 0 },
       epoch: plane.partition.epoch
     })
     plane.stored(merged)

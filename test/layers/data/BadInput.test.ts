@@ -3,6 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import { DataBounds, MapStore, type MapStoreShape, PartitionStoreMemory, StoreFailed } from "../../../src/index.ts"
 import { PartitionedMaps } from "../../../src/maps.ts"
+import { Epoch } from "../../../src/domain/data/Epoch.ts"
+import { type Content, type DataBody, encodeBundle } from "../../../src/domain/replication/DataMessage.ts"
+import { sightOf, stampOf } from "../../../src/domain/replication/Sight.ts"
+import type { ClusterMessage } from "../../../src/domain/wire/ClusterMessage.ts"
 import { transition } from "../../../src/domain/protocol/Transition.ts"
 import * as Mesh from "../../../src/domain/protocol/Mesh.ts"
 import * as TransportMemory from "../../../src/layers/TransportMemory.ts"
@@ -37,6 +41,13 @@ const moody = Effect.gen(function* () {
   }
   return { mood, layer: Layer.succeed(MapStore, shape) }
 })
+
+/** Bytes that are no records, where records should be. */
+const garbage: ReadonlyArray<Content> = [
+  { chunks: [{ mapName: "data", mapType: "lww", data: Uint8Array.of(0xc1, 0xff) }], deltas: [] },
+  { chunks: [], deltas: [{ mapName: "data", key: "key 1", entry: Uint8Array.of(0xc1) }] },
+  { chunks: [], deltas: [{ mapName: "data", key: "key 1", entry: new Uint8Array() }] }
+]
 
 describe("bad input", () => {
   it.effect("what is too large is invalid, and does not travel", () =>
@@ -117,6 +128,69 @@ describe("bad input", () => {
         yield* commit(transition((step) => Mesh.sendTo(step, "n2", garbage)))
         for (const key of ["a", "b", "c", "d"])
           yield* bytesOn(at(nodes, 0)).put(key, Uint8Array.of(7), { minCopies: 2 })
+      })
+    )
+  )
+
+  it.effect("records that are none, in messages that are, change nothing and end nobody", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { network, nodes } = yield* InMemory.nodes(2)
+        const keys = Array.from({ length: 12 }, (_, i) => `key ${i}`)
+        const put = (key: string, value: number) =>
+          bytesOn(at(nodes, 0)).put(key, Uint8Array.of(value), { minCopies: 2 })
+        yield* Effect.forEach(keys, (key) => put(key, 1))
+        const driver = Context.get(at(nodes, 0), ClusterDriver)
+        const sight = sightOf(yield* driver.state)
+        const to = sight.view?.members.find(({ nodeId }) => nodeId === "n2")?.incarnation ?? 0
+        for (let partitionId = 0; partitionId < InMemory.partitionCount; partitionId++) {
+          for (const content of garbage) {
+            const bodies: ReadonlyArray<DataBody> = [
+              { type: "replicate", partitionId, writeId: 1, content },
+              { type: "offer", partitionId, batch: 1, content, epoch: Epoch.none, touch: { ageMs: 0 } },
+              { type: "differences", partitionId, wanted: [], content },
+              { type: "fill", partitionId, keys: [], content },
+              {
+                type: "request",
+                id: 1_000_000 + partitionId,
+                partitionId,
+                ack: "backups",
+                minCopies: 1,
+                ttlMs: 1000,
+                work: { type: "stamped", deltas: content.deltas }
+              }
+            ]
+            const payload = encodeBundle({ from: sight.self.incarnation, to, stamp: stampOf(sight) }, bodies)
+            const messages: ReadonlyArray<ClusterMessage> = [
+              {
+                type: "OP_FORWARD",
+                sourceNodeId: "n1",
+                targetPartitionId: partitionId,
+                clientId: Option.none(),
+                payload
+              },
+              {
+                type: "MIGRATE_DATA",
+                partitionId,
+                mapStates: content.chunks,
+                deltaOps: content.deltas,
+                sourceVersion: 0,
+                migrationId: `${sight.table.version}-1000`
+              }
+            ]
+            for (const message of messages) yield* driver.commit(transition((step) => Mesh.sendTo(step, "n2", message)))
+          }
+        }
+        yield* Effect.sleep("1 second")
+        for (const node of nodes) {
+          for (const key of keys) assert.deepStrictEqual(yield* bytesOn(node).get(key), Option.some(Uint8Array.of(1)))
+        }
+        yield* Effect.forEach(keys, (key) => put(key, 2))
+        yield* network.kill("127.0.0.1:9001")
+        for (const key of keys) {
+          const value = bytesOn(at(nodes, 1)).get(key, { timeoutMs: 30_000 })
+          assert.deepStrictEqual(yield* value, Option.some(Uint8Array.of(2)))
+        }
       })
     )
   )
