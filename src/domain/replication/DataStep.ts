@@ -50,7 +50,9 @@ export class DataStep {
   /** Asks to be woken after so many milliseconds, unless that is to happen before. */
   wake(afterMs: number): void {
     const ms = Math.max(1, Math.ceil(afterMs))
-    if (this.state.wakeAtMs !== undefined && this.state.wakeAtMs <= this.nowMs + ms) return
+    const { wakeAtMs } = this.state
+    // A time that has passed does not come any more: a timer that goes by another clock was early.
+    if (wakeAtMs !== undefined && wakeAtMs > this.nowMs && wakeAtMs <= this.nowMs + ms) return
     this.state.wakeAtMs = this.nowMs + ms
     this.commands.push({ _tag: "Wake", afterMs: ms })
   }

@@ -119,7 +119,10 @@ const patienceMs = (step: DataStep): number => 2 * step.state.settings.resendMs
 const maxPatienceMs = 16_000
 
 const repeat = (step: DataStep, partition: PartitionData, session: StrayHandOff): void => {
-  if (session.chunk === undefined || step.nowMs - session.sentAtMs <= session.resendAfterMs) return
+  if (session.chunk === undefined) return
+  // It has not been sent yet.
+  if (step.state.waitingStrays.has(partition)) return send(step, partition, session)
+  if (step.nowMs - session.sentAtMs <= session.resendAfterMs) return
   session.resendAfterMs = Math.min(2 * session.resendAfterMs, maxPatienceMs)
   send(step, partition, session)
 }

@@ -272,6 +272,22 @@ describe("data that its node does not hold any more", () => {
     expect(a.woken(1).text()).toContain("b <- offer")
   })
 
+  it("flows on when a wake-up has come too early", () => {
+    const a = paced().put(1, "k").stored(wrote("k"))
+    a.table({ version: 6, rows: ["b+c"] })
+    a.stored({ _tag: "Size", records: 2, version: 7 }).stored(large)
+    const confirmed = () => ({
+      type: "offered" as const,
+      partitionId: 0,
+      batch: a.partition.stray?.batch ?? 0,
+      accepted: true
+    })
+    a.told("b", confirmed()).stored(large).woken(5).text()
+    expect(a.after(50).text()).toContain("b <- offer")
+    a.told("b", confirmed()).stored(large)
+    expect(a.text()).toContain("wake in")
+  })
+
   it("is confirmed by the owner once its backups hold it (rule 17)", () => {
     const a = source().told("d", {
       type: "offer",
