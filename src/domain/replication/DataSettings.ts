@@ -30,7 +30,10 @@ export interface DataSettings {
   readonly scanIdleMs: number
   /** How often a request that was refused for now is tried again. Default 30. */
   readonly retryMs: number
-  /** How often what was not answered is sent again: replicate, ready, offers, declarations. Default 500. */
+  /**
+   * How often what was not answered is sent again: ready, declarations; records (replicate, offers) after that time
+   * first, then less and less often. Default 500.
+   */
   readonly resendMs: number
   /** A copy without progress is given up by its source after this. Default 10,000. */
   readonly copyStallMs: number
