@@ -53,6 +53,22 @@ interface Incident {
 const join: Simulation.Fault = { _tag: "Join", node: "z1", atMs: 8000 }
 const deepBackup: Faults = [kill("n1", 8000), kill("n2", 8020), start("n1", 12_000), start("n2", 13_000)]
 
+const play = (
+  backupCount: number,
+  faults: Faults,
+  data: Exclude<Simulation.Options["data"], "drawn"> = {}
+): Simulation.Outcome =>
+  Simulation.run({
+    seed: 11,
+    nodes: 4,
+    profile: "calm",
+    config: { backupCount, suspicionTimeoutMs: 4000 },
+    // Copies take so long that what strikes them finds them.
+    data: { aim: 0, settings: { copyBytesPerSecond: 1000 }, ...data },
+    virtualMs: Math.max(...faults.map(({ atMs }) => atMs)) + 6000,
+    faults: faults.toSorted((a, b) => a.atMs - b.atMs)
+  })
+
 describe("incidents of other systems", () => {
   const incidents: ReadonlyArray<Incident> = [
     {
@@ -127,22 +143,6 @@ describe("incidents of other systems", () => {
       ]
     }
   ]
-
-  const play = (
-    backupCount: number,
-    faults: Faults,
-    data: Exclude<Simulation.Options["data"], "drawn"> = {}
-  ): Simulation.Outcome =>
-    Simulation.run({
-      seed: 11,
-      nodes: 4,
-      profile: "calm",
-      config: { backupCount, suspicionTimeoutMs: 4000 },
-      // Copies take so long that what strikes them finds them.
-      data: { aim: 0, settings: { copyBytesPerSecond: 1000 }, ...data },
-      virtualMs: Math.max(...faults.map(({ atMs }) => atMs)) + 6000,
-      faults: faults.toSorted((a, b) => a.atMs - b.atMs)
-    })
 
   it.each(incidents)("$name", ({ backupCount, strikes, variants }) => {
     for (const faults of variants) {
