@@ -46,8 +46,8 @@ interface Incident {
   readonly name: string
   readonly backupCount: number
   readonly variants: ReadonlyArray<Faults>
-  /** Each variant strikes a migration while it is open. */
-  readonly strikes: boolean
+  /** Faults, at least, that strike a migration while it is open, in all variants together. */
+  readonly strikes: number
 }
 
 const join: Simulation.Fault = { _tag: "Join", node: "z1", atMs: 8000 }
@@ -74,47 +74,42 @@ describe("incidents of other systems", () => {
     {
       name: "a node crashes while partitions are on their way to a new one",
       backupCount: 1,
-      strikes: true,
-      // The master, a source, and the one that they are on their way to.
-      variants: [
-        [join, kill("n1", 9000), start("n1", 12_000)],
-        [join, kill("n4", 9000), start("n4", 12_000)],
-        [join, kill("n3", 9600), start("n3", 12_000)],
-        [join, kill("z1", 9600), start("z1", 12_000)]
-      ]
+      // The master, the one that they are on their way to, and of the others whoever is a source.
+      strikes: 3,
+      variants: ["n1", "n2", "n3", "n4", "z1"].map((node) => [join, kill(node, 9500), start(node, 12_000)])
     },
     {
       name: "the only copy that survives is a deep backup",
       backupCount: 2,
-      strikes: false,
+      strikes: 0,
       variants: [deepBackup]
     },
     {
       name: "a network partition heals during a migration",
       backupCount: 1,
-      strikes: true,
+      strikes: 1,
       // Before anybody is removed for it, and after.
       variants: [2000, 6000].map((forMs) => [
         join,
-        { _tag: "Partition", side: ["n1", "n2"], oneWay: false, forMs, atMs: 9000 }
+        { _tag: "Partition", side: ["n1", "n2"], oneWay: false, forMs, atMs: 10_000 }
       ])
     },
     {
       name: "failed migrations do not freeze the table",
       backupCount: 1,
-      strikes: true,
+      strikes: 1,
       variants: [[join, ...Array.from({ length: 20 }, (_, i) => reset(`n${1 + (i % 4)}`, "z1", 8800 + 40 * i))]]
     },
     {
       name: "what is handed to a process that dies is handed to its successor",
       backupCount: 1,
-      strikes: true,
+      strikes: 1,
       variants: [[join, kill("z1", 9000), start("z1", 9100)]]
     },
     {
       name: "a restart races the old incarnation",
       backupCount: 1,
-      strikes: false,
+      strikes: 0,
       variants: [
         [
           { _tag: "Cut", from: "n1", to: "n3", oneWay: true, forMs: 3000, atMs: 7900 },
@@ -126,13 +121,13 @@ describe("incidents of other systems", () => {
     {
       name: "a frozen owner comes back and still takes itself for the owner",
       backupCount: 1,
-      strikes: false,
+      strikes: 0,
       variants: [[{ _tag: "Freeze", node: "n2", forMs: 16_000, atMs: 8000 }]]
     },
     {
       name: "clocks jump",
       backupCount: 1,
-      strikes: false,
+      strikes: 0,
       variants: [
         [
           { _tag: "ClockJump", node: "n1", byMs: 86_400_000, atMs: 8000 },
@@ -145,14 +140,16 @@ describe("incidents of other systems", () => {
   ]
 
   it.each(incidents)("$name", ({ backupCount, strikes, variants }) => {
+    let struck = 0
     for (const faults of variants) {
       const { data, violation } = play(backupCount, faults)
       expect(violation).toBeUndefined()
       // It has taken place, while there was something to lose.
       expect(data?.acknowledged).toBeGreaterThan(200)
       expect(data?.kills).toBe(faults.filter(({ _tag }) => _tag === "Kill").length)
-      if (strikes) expect(data?.struck).toBeGreaterThan(0)
+      struck += data?.struck ?? 0
     }
+    expect(struck).toBeGreaterThanOrEqual(strikes)
   })
 
   it("without the deep backup that one would have lost something", () => {
