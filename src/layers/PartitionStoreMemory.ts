@@ -10,6 +10,7 @@ import { KeyRecords } from "../domain/data/KeyRecords.ts"
 import { decodeChunk, decodeDeltas, encodeDelta } from "../domain/data/RecordCodec.ts"
 import { MapStore, type MapStoreShape } from "../services/MapStore.ts"
 import { PartitionStore } from "../services/PartitionStore.ts"
+import * as AtOnce from "./store/AtOnce.ts"
 import { findEntry, findMap } from "./store/MemoryPartition.ts"
 import { chunkBytes, chunks, keyDigests, liveRecords } from "./store/MemoryReading.ts"
 import * as Store from "./store/MemoryStore.ts"
@@ -34,72 +35,76 @@ const walk = <A>(pieces: () => Generator<A>): Stream.Stream<A> =>
 
 const shapeOf = (store: Store.MemoryStore): MapStoreShape => {
   const partition = (partitionId: number) => store.partitions.get(partitionId)
-  return {
-    partitions: Effect.sync(() => [...store.partitions.keys()].map((id) => Store.sizeOf(store, id))),
-    size: (partitionId) => Effect.sync(() => Store.sizeOf(store, partitionId)),
-    read: (partitionId, maxChunkBytes) =>
-      walk(function* () {
-        const found = partition(partitionId)
-        if (found !== undefined) yield* chunks(found, chunkBytes(maxChunkBytes))
-      }),
-    merge: (partitionId, chunk, epoch = Epoch.none) =>
-      Effect.suspend(() =>
-        Effect.fromResult(
-          Result.flatMap(decodeChunk(chunk), (records) => {
-            const incoming = records.map((record) => ({ mapName: chunk.mapName, record }))
-            return Store.merge(store, partitionId, incoming, epoch)
-          })
-        )
-      ).pipe(Effect.map(({ changed, latest, refused }) => ({ changed, latest, refused }))),
+  const atOnce = {
+    write: (partitionId, operations, reading) => Store.write(store, partitionId, operations, reading),
     apply: (partitionId, deltas, epoch = Epoch.none) =>
-      Effect.suspend(() =>
-        Effect.fromResult(
-          Result.flatMap(decodeDeltas(deltas), (incoming) => Store.merge(store, partitionId, incoming, epoch))
-        )
-      ).pipe(
-        Effect.map(({ changed, changes, latest, refused }) => ({
-          changed,
-          latest,
-          refused,
-          // Encoded when somebody wants them: few do.
-          get changes() {
-            return changes.map(({ mapName, record }) => encodeDelta(mapName, record))
-          }
-        }))
-      ),
-    drop: (partitionId, ifVersion) => Effect.sync(() => Store.drop(store, partitionId, ifVersion)),
-    digests: (partitionId, nodes) =>
-      Effect.sync(() => {
-        const digests = partition(partitionId)?.digests
-        return nodes.map((node) => (digests === undefined ? 0 : DigestTree.sum(digests, node)))
-      }),
-    keyDigests: (partitionId, node) =>
-      walk(function* () {
-        const found = partition(partitionId)
-        if (found !== undefined && DigestTree.isNode(node)) yield* keyDigests(found, node)
-      }).pipe(Stream.filter((piece) => piece.length > 0)),
-    records: (partitionId, keys) => Effect.sync(() => Store.recordsOf(store, partitionId, keys)),
-    collect: (partitionId, epoch, scope) => Effect.sync(() => Store.collect(store, partitionId, epoch, scope)),
-    note: (partitionId) => Effect.sync(() => Option.fromUndefinedOr(partition(partitionId)?.note)),
-    setNote: (partitionId, note) =>
-      note.length > maxNoteBytes
-        ? Effect.die(new Error(`a note of ${note.length} bytes; ${maxNoteBytes} are allowed`))
-        : Effect.sync(() => Store.setNote(store, partitionId, note)),
-    write: (partitionId, operations, reading) =>
-      Effect.suspend(() => Effect.fromResult(Store.write(store, partitionId, operations, reading))),
-    get: (partitionId, key) =>
-      Effect.sync(() => {
-        const found = partition(partitionId)
-        const entry = found === undefined ? undefined : findEntry(found, key)
-        return entry === undefined ? KeyRecords.none : KeyRecords.live(entry.records)
-      }),
-    iterate: (partitionId, mapName, mapType) =>
-      walk(function* () {
-        const found = partition(partitionId)
-        const map = found === undefined ? undefined : findMap(found, mapName, mapType)
-        if (map !== undefined) yield* liveRecords(map)
-      }).pipe(Stream.flattenIterable)
-  }
+      Result.flatMap(decodeDeltas(deltas), (incoming) => Store.merge(store, partitionId, incoming, epoch)),
+    get: (partitionId, key) => {
+      const found = partition(partitionId)
+      const entry = found === undefined ? undefined : findEntry(found, key)
+      return entry === undefined ? KeyRecords.none : KeyRecords.live(entry.records)
+    }
+  } satisfies AtOnce.AtOnce
+  return AtOnce.offer(
+    {
+      partitions: Effect.sync(() => [...store.partitions.keys()].map((id) => Store.sizeOf(store, id))),
+      size: (partitionId) => Effect.sync(() => Store.sizeOf(store, partitionId)),
+      read: (partitionId, maxChunkBytes) =>
+        walk(function* () {
+          const found = partition(partitionId)
+          if (found !== undefined) yield* chunks(found, chunkBytes(maxChunkBytes))
+        }),
+      merge: (partitionId, chunk, epoch = Epoch.none) =>
+        Effect.suspend(() =>
+          Effect.fromResult(
+            Result.flatMap(decodeChunk(chunk), (records) => {
+              const incoming = records.map((record) => ({ mapName: chunk.mapName, record }))
+              return Store.merge(store, partitionId, incoming, epoch)
+            })
+          )
+        ).pipe(Effect.map(({ changed, latest, refused }) => ({ changed, latest, refused }))),
+      apply: (partitionId, deltas, epoch) =>
+        Effect.suspend(() => Effect.fromResult(atOnce.apply(partitionId, deltas, epoch))).pipe(
+          Effect.map(({ changed, changes, latest, refused }) => ({
+            changed,
+            latest,
+            refused,
+            // Encoded when somebody wants them: few do.
+            get changes() {
+              return changes.map(({ mapName, record }) => encodeDelta(mapName, record))
+            }
+          }))
+        ),
+      drop: (partitionId, ifVersion) => Effect.sync(() => Store.drop(store, partitionId, ifVersion)),
+      digests: (partitionId, nodes) =>
+        Effect.sync(() => {
+          const digests = partition(partitionId)?.digests
+          return nodes.map((node) => (digests === undefined ? 0 : DigestTree.sum(digests, node)))
+        }),
+      keyDigests: (partitionId, node) =>
+        walk(function* () {
+          const found = partition(partitionId)
+          if (found !== undefined && DigestTree.isNode(node)) yield* keyDigests(found, node)
+        }).pipe(Stream.filter((piece) => piece.length > 0)),
+      records: (partitionId, keys) => Effect.sync(() => Store.recordsOf(store, partitionId, keys)),
+      collect: (partitionId, epoch, scope) => Effect.sync(() => Store.collect(store, partitionId, epoch, scope)),
+      note: (partitionId) => Effect.sync(() => Option.fromUndefinedOr(partition(partitionId)?.note)),
+      setNote: (partitionId, note) =>
+        note.length > maxNoteBytes
+          ? Effect.die(new Error(`a note of ${note.length} bytes; ${maxNoteBytes} are allowed`))
+          : Effect.sync(() => Store.setNote(store, partitionId, note)),
+      write: (partitionId, operations, reading) =>
+        Effect.suspend(() => Effect.fromResult(atOnce.write(partitionId, operations, reading))),
+      get: (partitionId, key) => Effect.sync(() => atOnce.get(partitionId, key)),
+      iterate: (partitionId, mapName, mapType) =>
+        walk(function* () {
+          const found = partition(partitionId)
+          const map = found === undefined ? undefined : findMap(found, mapName, mapType)
+          if (map !== undefined) yield* liveRecords(map)
+        }).pipe(Stream.flattenIterable)
+    },
+    atOnce
+  )
 }
 
 /** One store, as both services. */

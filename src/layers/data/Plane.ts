@@ -35,8 +35,9 @@ export const maxWaitingEvents = 16_384
 export const maxAskedBytes = 32 * 2 ** 20
 /** Words to the kernel that wait; further ones are dropped, because they are repeated. */
 export const maxWaitingWords = 1024
-/** Events handled before other fibers have a turn. */
+/** Events handled together, and how many times what has come of them is handled before other fibers have a turn. */
 const batch = 256
+const maxRounds = 4
 /** How often the data plane is told the time. */
 const tickMs = 50
 /** How long until a store that cannot be read at the start is tried again. */
@@ -133,6 +134,12 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
     events.push(event)
     if (events.length >= maxWaitingEvents) room.closeUnsafe()
     filled.openUnsafe()
+  }
+
+  const take = (): ReadonlyArray<DataEvent> => {
+    const taken = events.length > batch ? events.slice(0, batch) : events
+    events = events.length > batch ? events.slice(batch) : []
+    return taken
   }
 
   const ask = (question: Question): Effect.Effect<Outcome> =>
@@ -256,12 +263,15 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
       }
     }
 
-    const handle = (taken: ReadonlyArray<DataEvent>): void => {
+    // What a store answers at once, and what clients ask for upon an answer, goes out with what it belongs to.
+    const handle = (): void => {
       const now = nowMs()
       const wallMs = clock.currentTimeMillisUnsafe()
-      for (const command of DataPlane.handleAll(current, taken, now, wallMs)) execute(command)
+      for (let round = 0; round < maxRounds && events.length > 0; round++) {
+        for (const command of DataPlane.handleAll(current, take(), now, wallMs)) execute(command)
+        lanes.start()
+      }
       senders.flush()
-      lanes.start()
     }
 
     onMalformed = (from, detail) => say(kernel.ignore({ message: "OP_FORWARD", from, reason: "malformedData", detail }))
@@ -274,9 +284,7 @@ export const make = ({ access, settings, transport }: PlaneOptions): Plane => {
         }
         // What is added in this turn of the event loop comes along.
         yield* Effect.yieldNow
-        const taken = events.length > batch ? events.slice(0, batch) : events
-        events = events.length > batch ? events.slice(batch) : []
-        handle(taken)
+        handle()
         if (events.length < maxWaitingEvents / 2) room.openUnsafe()
       }
     })

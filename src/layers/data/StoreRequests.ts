@@ -4,6 +4,7 @@
  */
 import { Cause, Effect, Exit, Option, Pull, Result, Scope, Stream } from "effect"
 import type { KeyDigest } from "../../domain/data/KeyName.ts"
+import type { KeyRecords } from "../../domain/data/KeyRecords.ts"
 import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { decodeChunk, encodeDelta, type MalformedRecords } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
@@ -11,8 +12,9 @@ import type { InvalidOperation } from "../../domain/data/InvalidOperation.ts"
 import type { StoredPartition, StoreRequest, StoreResult } from "../../domain/replication/DataCommand.ts"
 import type { Content, Delta } from "../../domain/replication/DataMessage.ts"
 import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
-import type { MapStoreShape } from "../../services/MapStore.ts"
+import type { MapChange, MapStoreShape } from "../../services/MapStore.ts"
 import type { StoreFailed, StoreFull } from "../../services/StoreErrors.ts"
+import type { AtOnce } from "../store/AtOnce.ts"
 
 type StoreError = StoreFailed | StoreFull | MalformedRecords | InvalidOperation
 type RequestOf<Tag extends StoreRequest["_tag"]> = Extract<StoreRequest, { readonly _tag: Tag }>
@@ -43,9 +45,35 @@ export const execute = (access: StoreAccess, partitionId: number, request: Store
     if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
     const failure = Option.getOrUndefined(Cause.findErrorOption(cause))
     if (failure !== undefined) return Effect.succeed(failed(failure))
-    const result: StoreResult = { _tag: "Failed", reason: "failed", detail: "a bug of the store" }
-    return Effect.as(Effect.logError(`the store died of ${request._tag}`, cause), result)
+    return Effect.as(logDeath(request, cause), storeBug)
   })
+
+/** What whoever asked is told of a store that has died. */
+export const storeBug: StoreResult = { _tag: "Failed", reason: "failed", detail: "a bug of the store" }
+
+export const logDeath = (request: StoreRequest, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logError(`the store died of ${request._tag}`, cause)
+
+/** The answer of a store that need not be waited for; `undefined` if this request takes an effect. */
+export const answerAtOnce = (atOnce: AtOnce, partitionId: number, request: StoreRequest): StoreResult | undefined => {
+  switch (request._tag) {
+    case "Write": {
+      const changes = atOnce.write(partitionId, request.operations, request.reading)
+      return Result.isSuccess(changes) ? written(changes.success) : failed(changes.failure)
+    }
+    case "Merge": {
+      if (request.content.chunks.length > 0 || request.content.deltas.length === 0) return undefined
+      const applied = atOnce.apply(partitionId, request.content.deltas, request.epoch)
+      if (Result.isFailure(applied)) return failed(applied.failure)
+      const { changed, latest } = applied.success
+      return { _tag: "Merged", changed, latest: Option.getOrUndefined(latest) }
+    }
+    case "Get":
+      return got(request, atOnce.get(partitionId, request.key))
+    default:
+      return undefined
+  }
+}
 
 const failed = (error: StoreError): StoreResult => {
   switch (error._tag) {
@@ -61,6 +89,11 @@ const failed = (error: StoreError): StoreResult => {
   }
 }
 
+const got = ({ key: { mapName } }: RequestOf<"Get">, records: KeyRecords): StoreResult => ({
+  _tag: "Got",
+  deltas: records.map((record) => encodeDelta(mapName, record))
+})
+
 const carryOut = (
   access: StoreAccess,
   partitionId: number,
@@ -73,10 +106,7 @@ const carryOut = (
     case "Merge":
       return merge(access, partitionId, request)
     case "Get":
-      return Effect.map(store.get(partitionId, request.key), (records) => ({
-        _tag: "Got",
-        deltas: records.map((record) => encodeDelta(request.key.mapName, record))
-      }))
+      return Effect.map(store.get(partitionId, request.key), (records) => got(request, records))
     case "Read":
       return read(access, partitionId, request)
     case "Scan":
@@ -135,16 +165,19 @@ const write = (
   { operations, reading }: RequestOf<"Write">
 ): Effect.Effect<StoreResult, StoreError> =>
   Effect.flatMap(store.write(partitionId, operations, reading), (changes) => {
-    let latest: Timestamp | undefined
-    const deltas: Array<Delta> = []
-    for (const { mapName, record } of changes) {
-      const time = MapRecord.latest(record)
-      latest = latest === undefined ? time : Timestamp.max(latest, time)
-      deltas.push(encodeDelta(mapName, record))
-    }
-    const result: StoreResult = { _tag: "Written", deltas, latest }
+    const result = written(changes)
+    const { deltas } = result
     return isWatched() && deltas.length > 0 ? Effect.as(changed(partitionId, deltas), result) : Effect.succeed(result)
   })
+
+const written = (changes: ReadonlyArray<MapChange>): Extract<StoreResult, { readonly _tag: "Written" }> => {
+  let latest: Timestamp | undefined
+  for (const { record } of changes) {
+    const time = MapRecord.latest(record)
+    latest = latest === undefined ? time : Timestamp.max(latest, time)
+  }
+  return { _tag: "Written", deltas: changes.map(({ mapName, record }) => encodeDelta(mapName, record)), latest }
+}
 
 /**
  * A chunk says nothing of what it changes: whoever watches has its records merged one by one. The chunks of a store
