@@ -23,11 +23,14 @@ const copied = 1000
 const copyTarget = 1001
 const copiedBytes = 64 * 1024 * 1024
 
-const secondsOf = <E>(work: Effect.Effect<unknown, E>) =>
+/** Seconds of some work. On a slow disk it takes minutes in all, so that each part is told when it ends. */
+const secondsOf = <E>(name: string, work: Effect.Effect<unknown, E>) =>
   Effect.gen(function* () {
     const start = performance.now()
     yield* work
-    return (performance.now() - start) / 1000
+    const seconds = (performance.now() - start) / 1000
+    process.stderr.write(`\r${name}: ${seconds.toFixed(1)} s`.padEnd(70))
+    return seconds
   })
 
 const value = (bytes: number, seed: number): Uint8Array => new Uint8Array(bytes).fill(seed % 251)
@@ -86,12 +89,15 @@ const measured = (name: string, store: MapStoreShape, count: number) =>
   Effect.gen(function* () {
     const group = "stores of partitions"
     yield* writes(store, Math.min(count, 5000))
-    const written = yield* secondsOf(writes(store, count))
-    const got = yield* secondsOf(gets(store, count, count))
-    yield* fillCopied(store)
-    const read = yield* secondsOf(Stream.runDrain(store.read(copied)))
-    const copy = yield* secondsOf(Stream.runForEach(store.read(copied), (chunk) => store.merge(copyTarget, chunk)))
-    const dropped = yield* secondsOf(store.drop(copied))
+    const written = yield* secondsOf(`${name}: puts`, writes(store, count))
+    const got = yield* secondsOf(`${name}: gets`, gets(store, count, count))
+    yield* secondsOf(`${name}: fill`, fillCopied(store))
+    const read = yield* secondsOf(`${name}: read`, Stream.runDrain(store.read(copied)))
+    const copy = yield* secondsOf(
+      `${name}: copy`,
+      Stream.runForEach(store.read(copied), (chunk) => store.merge(copyTarget, chunk))
+    )
+    const dropped = yield* secondsOf(`${name}: drop`, store.drop(copied))
     const rows: ReadonlyArray<Row> = [
       { group, name: `${name}: put 64 B, ${inFlight} under way`, value: count / written, unit: "/s" },
       { group, name: `${name}: get, ${inFlight} under way`, value: count / got, unit: "/s" },
@@ -124,7 +130,7 @@ const program = (folder: string) =>
         const store = yield* PartitionStoreSqlite.make({ path })
         const count = 50_000
         rows.push(...(yield* measured("file", store, count)))
-        const filled = yield* secondsOf(fillUp(store, count))
+        const filled = yield* secondsOf("file: merge", fillUp(store, count))
         rows.push({
           group: rows[0]?.group ?? "",
           name: "file: merge entries up to 10^6",

@@ -13,6 +13,8 @@ import { RecordDigest } from "./RecordDigest.ts"
 const fanOut = 16
 const levels = 3
 
+/** Leading bits of a key's hash that tell its leaf. */
+const leafBits = 4 * levels
 /** Number of the root. */
 const root = 0
 /** Number of the first leaf; leaves are the last 4096 nodes. */
@@ -34,7 +36,7 @@ const make = (): DigestTree => ({ sparse: new Map(), dense: undefined })
 const isLeaf = (node: number): boolean => node >= firstLeaf
 
 /** The leaf of a key with this hash. */
-const leafOf = (hash: number): number => firstLeaf + (hash >>> (32 - 4 * levels))
+const leafOf = (hash: number): number => firstLeaf + (hash >>> (32 - leafBits))
 
 /** The first and the last hash of the keys below a node. */
 const hashRange = (node: number): readonly [first: number, last: number] => {
@@ -89,6 +91,7 @@ const replace = (tree: DigestTree, leaf: number, old: RecordDigest, next: Record
 
 export const DigestTree = {
   root,
+  leafBits,
   firstLeaf,
   size,
   make,

@@ -128,8 +128,8 @@ export const partitionsOf = (database: DatabaseSync): Partitions => {
     digestsOf: (partition) => {
       if (partition.digests !== undefined) return partition.digests
       const digests = DigestTree.make()
-      for (const { digest, hash } of rows.after(partition.generation, start, 0xffff_ffff)) {
-        DigestTree.replace(digests, DigestTree.leafOf(hash), 0, digest)
+      for (const [leaf, digest] of rows.leaves(partition.generation)) {
+        DigestTree.replace(digests, DigestTree.firstLeaf + leaf, 0, digest)
       }
       partition.digests = digests
       return digests

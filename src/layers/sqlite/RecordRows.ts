@@ -1,6 +1,7 @@
 /** Records as rows: their names, and the statements that read and write them. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { Result } from "effect"
+import { DigestTree } from "../../domain/data/DigestTree.ts"
 import { KeyRecords } from "../../domain/data/KeyRecords.ts"
 import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { decodeRecord, encodeRecord } from "../../domain/data/RecordCodec.ts"
@@ -80,6 +81,8 @@ export interface RecordRows {
   readonly find: (generation: number, place: KeyPlace, tag: Uint8Array) => Row | undefined
   /** Rows behind a position, by hash up to `lastHash`. */
   readonly after: (generation: number, position: Position, lastHash: number) => Iterable<Row>
+  /** Sums of the digests in each leaf that has any, by number of the leaf from 0. */
+  readonly leaves: (generation: number) => Iterable<readonly [leaf: number, digest: RecordDigest]>
   /** Tombstones that were last changed before a millisecond. */
   readonly tombstonesBefore: (generation: number, ms: number) => ReadonlyArray<Row>
   readonly put: (generation: number, place: KeyPlace, record: MapRecord) => RecordDigest
@@ -87,6 +90,10 @@ export interface RecordRows {
   /** Removes some rows of a generation; how many. */
   readonly removeSome: (generation: number, limit: number) => number
 }
+
+const hashBits = 32
+/** Half of a digest. */
+const halfBits = 26
 
 const columns = "hash, id, tag, digest, at, removed, data"
 const key = "generation = ? AND hash = ? AND id = ?"
@@ -96,6 +103,11 @@ export const recordRows = (database: DatabaseSync): RecordRows => {
   const find = database.prepare(`SELECT ${columns} FROM records WHERE ${key} AND tag = ?`)
   const after = database.prepare(`SELECT ${columns} FROM records
     WHERE generation = ? AND (hash, id, tag) > (?, ?, ?) AND hash <= ? ORDER BY hash, id, tag`)
+  // Added up where they are read: a partition of many records is a few thousand numbers here. Each sum has 64 bits, so
+  // that the halves of the digests are added up by themselves.
+  const leaves =
+    database.prepare(`SELECT hash >> ${hashBits - DigestTree.leafBits} AS leaf, sum(digest >> ${halfBits}) AS high,
+    sum(digest & ${2 ** halfBits - 1}) AS low FROM records WHERE generation = ? GROUP BY leaf`)
   const tombstones = database.prepare(`SELECT ${columns} FROM records
     WHERE generation = ? AND at < ? AND removed = 1 ORDER BY at`)
   const put = database.prepare(`INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -111,6 +123,12 @@ export const recordRows = (database: DatabaseSync): RecordRows => {
     },
     *after(generation, { hash, id, tag }, lastHash) {
       for (const row of after.iterate(generation, hash, id, tag, lastHash)) yield rowOf(row)
+    },
+    *leaves(generation) {
+      for (const row of leaves.iterate(generation)) {
+        const high = (integer(row, "high") % 2 ** halfBits) * 2 ** halfBits
+        yield [integer(row, "leaf"), RecordDigest.add(high, integer(row, "low"))]
+      }
     },
     tombstonesBefore: (generation, ms) => tombstones.all(generation, ms).map(rowOf),
     put: (generation, { hash, id, mapName }, record) => {

@@ -3,11 +3,13 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { MessageChannel } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Schedule, Stream } from "effect"
 import { afterAll } from "vitest"
 import * as PartitionStoreSqlite from "../../../src/layers/PartitionStoreSqlite.ts"
-import { maxWaitingBytes } from "../../../src/layers/sqlite/StoreClient.ts"
+import type { FromThread, ToThread } from "../../../src/layers/sqlite/Requests.ts"
+import { maxWaitingBytes, open } from "../../../src/layers/sqlite/StoreClient.ts"
 import type { MapStoreShape } from "../../../src/services/MapStore.ts"
 import { killAgainAndAgain } from "../../long/StoreKill.ts"
 
@@ -25,6 +27,9 @@ const put = (store: MapStoreShape, partitionId: number, key: string, bytes: numb
     counter: 0,
     node: "a#1"
   })
+
+/** How often a condition of another turn is looked at. */
+const soon = Schedule.spaced("1 millis")
 
 /** The error with which opening fails. */
 const refusal = (path: string) => Effect.scoped(Effect.flip(makeWithoutThread({ path })))
@@ -145,28 +150,48 @@ describe("A store", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "fails what would wait beyond its bound, at once, and nothing else",
-    () =>
-      Effect.gen(function* () {
-        const store = yield* PartitionStoreSqlite.make({ path: freshPath() })
-        const size = 512 * 1024
-        const count = maxWaitingBytes / size + 20
-        const outcomes = yield* Effect.all(
-          Array.from({ length: count }, (_, i) =>
-            put(store, 1, `k${i}`, size).pipe(
-              Effect.as("stored"),
-              Effect.catchTag("StoreFailed", ({ reason }) => Effect.succeed<string>(reason))
-            )
-          ),
+  it.live("fails what would wait beyond its bound, at once, and nothing else", () =>
+    Effect.gen(function* () {
+      // A file that answers when it is told to: how much waits then is no question of speed.
+      const { port1, port2 } = new MessageChannel()
+      const asked: Array<number> = []
+      port2.on("message", (message: ToThread) => {
+        if (message.type === "close") port2.close()
+        else for (const [id] of message.requests) asked.push(id)
+      })
+      const answerAll = Effect.sync(() => {
+        const outcomes = asked.splice(0).map((id) => [id, { ok: true, answer: [] }] as const)
+        port2.postMessage({ type: "outcomes", outcomes } satisfies FromThread)
+      })
+      port2.postMessage({ type: "opened" } satisfies FromThread)
+      const client = yield* open({ path: "", maxBytes: 0 }, () => ({ port: port1, gone: "close" }))
+      const value = new Uint8Array(2 ** 20)
+      const most = maxWaitingBytes / value.length
+      const write = client.ask({
+        type: "write",
+        partitionId: 1,
+        operations: [{ type: "put", mapName: "m", key: "", value }],
+        reading: { wallMs: 1, counter: 0, node: "a#1" }
+      })
+      const waiting = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: most }, () => write),
           { concurrency: "unbounded" }
-        )
-        const overloaded = outcomes.filter((outcome) => outcome === "overloaded").length
-        assert.isAbove(overloaded, 0)
-        assert.strictEqual(outcomes.filter((outcome) => outcome === "stored").length, count - overloaded)
-        assert.strictEqual((yield* store.size(1)).records, count - overloaded)
-      }).pipe(Effect.scoped),
-    60_000
+        ),
+        {
+          startImmediately: true
+        }
+      )
+      const error = yield* Effect.flip(write)
+      assert.strictEqual(error._tag === "StoreFailed" ? error.reason : error._tag, "overloaded")
+      yield* Effect.sync(() => asked.length).pipe(Effect.repeat({ until: (count) => count === most, schedule: soon }))
+      yield* answerAll
+      assert.lengthOf(yield* Fiber.join(waiting), most)
+      const next = yield* Effect.forkChild(write, { startImmediately: true })
+      yield* Effect.sync(() => asked.length).pipe(Effect.repeat({ until: (count) => count === 1, schedule: soon }))
+      yield* answerAll
+      yield* Fiber.join(next)
+    }).pipe(Effect.scoped)
   )
 
   it.live("that is closed answers so", () =>
