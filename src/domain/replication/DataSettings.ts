@@ -19,7 +19,7 @@ export interface DataSettings {
   readonly maxDeltaBytes: number
   /**
    * Bytes per second that a node sends in copies: more would take the time of its clients. They flow evenly, and slower
-   * when the node is busy; what clients change meanwhile comes on top. Default 8 MiB.
+   * when the node is busy; what clients change meanwhile comes on top. Default 4 MiB.
    */
   readonly copyBytesPerSecond: number
   /** Requests that the store has not answered; further ones of clients are refused as overloaded. Default 32,768. */
@@ -65,7 +65,7 @@ export const defaultDataSettings: DataSettings = {
   copyWindowBytes: 2 ** 19,
   maxCopyBytes: 8 * 2 ** 20,
   maxDeltaBytes: 4 * 2 ** 20,
-  copyBytesPerSecond: 8 * 2 ** 20,
+  copyBytesPerSecond: 4 * 2 ** 20,
   maxStoreRequests: 32_768,
   maxScans: 256,
   scanIdleMs: 10_000,
