@@ -7,7 +7,7 @@ import type { ConnectionId } from "../../domain/protocol/MeshState.ts"
 import { tick } from "../../domain/protocol/Tick.ts"
 import { begin, type Step } from "../../domain/protocol/Transition.ts"
 import type { ClusterMessage } from "../../domain/wire/ClusterMessage.ts"
-import { Arrivals, safeDeviations } from "./Arrivals.ts"
+import { Arrivals } from "./Arrivals.ts"
 import { VirtualProcess } from "./VirtualProcess.ts"
 
 /**
@@ -38,9 +38,7 @@ export class Process extends VirtualProcess {
   stopped: StopReason | undefined
   private readonly clock: ProcessClock
   private readonly tamper: Tamper | undefined
-  private readonly detector: PhiAccrualConfig
-  private readonly windows = new Map<string, Arrivals>()
-  private readonly safeDeviations: number
+  private readonly arrivals: Arrivals
   /** For so long nobody who has been heard was ever suspected. */
   private patienceMs = Number.POSITIVE_INFINITY
 
@@ -51,8 +49,7 @@ export class Process extends VirtualProcess {
     this.clock = options.clock
     this.state = state
     this.tamper = options.tamper
-    this.detector = PhiAccrualConfig.fromClusterConfig(state.config)
-    this.safeDeviations = safeDeviations(this.detector)
+    this.arrivals = new Arrivals(PhiAccrualConfig.fromClusterConfig(state.config))
   }
 
   get id(): string {
@@ -88,7 +85,7 @@ export class Process extends VirtualProcess {
   }
   tick(worldMs: number): ReadonlyArray<ClusterCommand> {
     const step = begin(this.state, this.monotonicMs(worldMs))
-    const judge = (peer: string): boolean => this.windows.get(peer)?.isAlive(step.nowMs, this.detector) === false
+    const judge = (peer: string): boolean => !this.arrivals.isAlive(peer, step.nowMs)
     tick(step, judge, this.patienceMs)
     return this.end(step)
   }
@@ -103,12 +100,10 @@ export class Process extends VirtualProcess {
   }
 
   detectorHeard(nodeId: string, atMs: number): void {
-    let arrivals = this.windows.get(nodeId)
-    if (arrivals === undefined) this.windows.set(nodeId, (arrivals = new Arrivals()))
-    arrivals.heard(atMs, this.detector)
-    this.patienceMs = Math.min(this.patienceMs, arrivals.leastSilenceMs(this.detector, this.safeDeviations))
+    this.arrivals.heard(nodeId, atMs)
+    this.patienceMs = Math.min(this.patienceMs, this.arrivals.leastSilenceMs(nodeId))
   }
   detectorForgets(nodeId: string): void {
-    this.windows.delete(nodeId)
+    this.arrivals.forget(nodeId)
   }
 }

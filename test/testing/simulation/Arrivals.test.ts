@@ -8,7 +8,9 @@ describe("the arrivals of a simulated peer", () => {
   it.each([1, 2, 3, 7, 20, 200])("are judged as phi accrual judges a window of %i samples", (maxSampleSize) => {
     const draw = random(maxSampleSize)
     const config = { ...PhiAccrualConfig.fromClusterConfig(ClusterConfig.defaults), maxSampleSize }
-    const arrivals = new Arrivals()
+    const arrivals = new Arrivals(config)
+    for (const other of ["n0", "n2", "n3"]) arrivals.heard(other, 0)
+    arrivals.forget("n2")
     let window = PhiAccrual.empty
     let nowMs = 1000
     let suspicions = 0
@@ -19,14 +21,18 @@ describe("the arrivals of a simulated peer", () => {
           ? draw.between(0, 800)
           : draw.between(900, 1200)
       const atMs = draw.chance(0.02) ? nowMs - 50 : nowMs
-      arrivals.heard(atMs, config)
+      arrivals.heard("n1", atMs)
+      // Others are heard as well, and one begins anew.
+      if (i % 300 === 0) arrivals.forget("n3")
+      arrivals.heard("n0", atMs + draw.between(0, 500))
+      arrivals.heard("n3", atMs)
       window = PhiAccrual.sampledHeartbeat(window, atMs, config)
       // From both sides of where suspicion begins: there the last bit decides.
       let [early, late] = [nowMs, nowMs + 30_000]
       for (let k = 0; k < 50; k++) {
         const middle = (early + late) / 2
         const isAlive = PhiAccrual.isAlive(window, middle, config)
-        if (arrivals.isAlive(middle, config) !== isAlive)
+        if (arrivals.isAlive("n1", middle) !== isAlive)
           expect.fail(`after ${i} heartbeats, ${middle - nowMs} ms of silence`)
         if (isAlive) early = middle
         else {
@@ -40,6 +46,6 @@ describe("the arrivals of a simulated peer", () => {
 
   it("of a peer never heard are no reason for suspicion", () => {
     const config = PhiAccrualConfig.fromClusterConfig(ClusterConfig.defaults)
-    expect(new Arrivals().isAlive(1e9, config)).toBe(true)
+    expect(new Arrivals(config).isAlive("n1", 1e9)).toBe(true)
   })
 })
