@@ -1,6 +1,8 @@
 /** Memory, buffers and heartbeats of this node while something else goes on. */
 import { constants, PerformanceObserver } from "node:perf_hooks"
 import { Clock, Context, Effect, Option } from "effect"
+import * as AwakeClock from "../../src/domain/protocol/AwakeClock.ts"
+import { ClusterDriver } from "../../src/services/ClusterDriver.ts"
 import { ClusterService } from "../../src/services/ClusterService.ts"
 import { FailureDetector } from "../../src/services/FailureDetector.ts"
 import { PartitionData } from "../../src/services/PartitionData.ts"
@@ -62,7 +64,8 @@ export const start = Effect.fnUntraced(function* (node: Node) {
   const cluster = Context.get(node, ClusterService)
   const detector = Context.get(node, FailureDetector)
   const data = Context.get(node, PartitionData)
-  const heard = new Map<string, number>()
+  const driver = Context.get(node, ClusterDriver)
+  const heard = new Map<string, { readonly atMs: number; readonly seenMs: number }>()
   let lastMs = performance.now()
   const look = Effect.gen(function* () {
     const { members } = yield* cluster.membersView
@@ -70,12 +73,18 @@ export const start = Effect.fnUntraced(function* (node: Node) {
       if (nodeId === cluster.nodeId) continue
       const atMs = Option.getOrUndefined(yield* detector.lastHeartbeat(nodeId))
       if (atMs === undefined) continue
-      const before = heard.get(nodeId) ?? atMs
-      heard.set(nodeId, atMs)
-      watched.heartbeatGapMs = Math.max(watched.heartbeatGapMs, atMs - before)
-      const nowMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
-      watched.heartbeatGapMs = Math.max(watched.heartbeatGapMs, nowMs - atMs)
-      watched.suspicion = Math.max(watched.suspicion, yield* detector.suspicionLevel(nodeId, nowMs))
+      const nowMs = performance.now()
+      const last = heard.get(nodeId)
+      // Its reading is of the awake clock, which leaves out where this process stood still.
+      if (last?.atMs !== atMs) heard.set(nodeId, { atMs, seenMs: nowMs })
+      watched.heartbeatGapMs = Math.max(watched.heartbeatGapMs, nowMs - (last?.seenMs ?? nowMs))
+      const { clock, timing } = yield* driver.state
+      const [{ awakeMs }] = AwakeClock.advance(
+        clock,
+        Number(yield* Clock.monotonicTimeNanos) / 1e6,
+        timing.tickIntervalMs
+      )
+      watched.suspicion = Math.max(watched.suspicion, yield* detector.suspicionLevel(nodeId, awakeMs))
     }
     const { copyBytes, sendingBytes } = yield* data.status
     watched.buffered = Math.max(watched.buffered, copyBytes + sendingBytes)
