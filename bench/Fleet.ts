@@ -2,7 +2,7 @@
 import { encodeClusterMessage } from "../src/domain/codec/ClusterMessageCodec.ts"
 import type { ClusterState } from "../src/domain/protocol/ClusterState.ts"
 import { available } from "../src/domain/protocol/Quorum.ts"
-import type { Topology } from "../src/domain/protocol/Topology.ts"
+import { allToAll, type Topology } from "../src/domain/protocol/Topology.ts"
 import type { ClusterMessage } from "../src/domain/wire/ClusterMessage.ts"
 import type { Process } from "../src/testing/simulation/Process.ts"
 import { type Random, random } from "../src/testing/simulation/Random.ts"
@@ -15,8 +15,8 @@ const togetherMs = 50
 const seedCount = 16
 /** How often agreement is looked at. */
 const lookMs = 50
-/** Who stood still is heard again after this. */
-const heardAgainMs = 1000
+/** Who stood still is heard again after this: by everyone, or by the stewards of rings, who hear it every fourth time. */
+const heardAgainMs = (topology: Topology): number => (topology === allToAll ? 1000 : 4500)
 /** Length of a frame's header. */
 const headerBytes = 4
 /** A wall clock time as it takes its bytes on the wire. */
@@ -42,10 +42,12 @@ export class Fleet {
   readonly frozenUntilMs = new Map<Process, number>()
   /** When the end of each of these processes was declared: id and incarnation, virtual milliseconds. */
   readonly declared = new Map<string, number>()
+  private readonly heardAgainMs: number
   private readonly lengths = new WeakMap<ClusterMessage, number>()
 
   constructor(size: number, topology: Topology, seed: number) {
     this.size = size
+    this.heardAgainMs = heardAgainMs(topology)
     this.random = random(seed * 2 + 1)
     this.world = new World({
       seed: seed * 2,
@@ -96,7 +98,7 @@ export class Fleet {
       if (accused === undefined) continue
       const untilMs = this.frozenUntilMs.get(accused) ?? Number.NEGATIVE_INFINITY
       // Who has just gone on may not have been heard yet.
-      if (this.world.nowMs - untilMs > heardAgainMs) this.accusations++
+      if (this.world.nowMs - untilMs > this.heardAgainMs) this.accusations++
     }
   }
 

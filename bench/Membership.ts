@@ -179,7 +179,8 @@ const legend = (rows: ReadonlyArray<Measured>): string => {
 messages, bytes: sent by a node in a second of a steady cluster, frames included
 killed, silent:  from a death to the master's settled view that declares it, p50 / p99; silent: its machine is gone too,
                  so that nothing proves it: phi 8 or 5 s without a heartbeat, and then suspicionTimeoutMs, 10 s
-1 % loss …:      false Deads, and in brackets accusations of nodes that did not stand still, nor had in the last second
+1 % loss …:      false Deads, and in brackets accusations of nodes that did not stand still, nor had so short a time ago that
+                 the accuser could not have heard them again (1 s; on rings 4.5 s, for stewards hear them every fourth time)
 start:           all nodes started within 50 ms, to one settled view of all on all
 One seed, heartbeats every second, default settings, delays of 0.2…3 ms, clocks that differ by up to 1 %. Run were:
 ${what.join("\n")}
