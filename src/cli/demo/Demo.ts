@@ -55,7 +55,7 @@ export const defaults: DemoOptions = {
   suspicionTimeoutMs: 2500,
   writes: 100_000,
   writingMs: 13_000,
-  formWithinMs: 30_000,
+  formWithinMs: 60_000,
   stepWithinMs: 60_000,
   finishWithinMs: 60_000
 }
