@@ -1,11 +1,11 @@
 /**
- * Going in good order, once it has handed over what it holds (see `Draining`). A leaver repeats its request until it is out of a settled view; a leaving
- * master proposes a view without itself and exits only when a quorum of that view reports it settled,
- * or the survivors would never learn of it and take the leaver for dead.
+ * Going in good order, once it has handed over what it holds (see `Draining`). A leaver repeats its request until it is
+ * out of a settled view; a leaving master proposes a view without itself and exits only when a quorum of that view
+ * reports it settled, or the survivors would never learn of it and take the leaver for dead.
  */
 import { Option } from "effect"
 import type { LeaveRequestPayload } from "../wire/MembershipMessages.ts"
-import { isActing, selfMember } from "./ClusterState.ts"
+import { type Fresh, isActing, selfMember } from "./ClusterState.ts"
 import { incarnationOf, isVoter, masterByAge, memberOf, votersOf } from "./ClusterView.ts"
 import type { Voter } from "../wire/Extensions.ts"
 import * as Draining from "./Draining.ts"
@@ -65,13 +65,24 @@ export const exitWhenSettled = (step: Step): boolean => {
   return knows
 }
 
+/**
+ * It has dropped out before it had handed over, and comes back to do so: but not if nobody of the cluster is heard any
+ * more, as when everyone leaves at the same time.
+ */
+const stopIfDeserted = (step: Step, fresh: Fresh): void => {
+  const silentMs = step.nowMs - Math.max(fresh.sinceMs, fresh.liveClusterAtMs)
+  if (silentMs <= step.state.config.maxNoHeartbeatMs) return
+  step.note("leaves without having handed over: nobody of the cluster that it dropped out of is heard", "warn")
+  stop(step)
+}
+
 /** What a leaving node does at every tick. */
 export const tick = (step: Step): void => {
   if (step.state.leavingSinceMs === undefined) return
   Draining.tick(step)
   const { drainUntilMs, leavingSinceMs } = step.state
-  const joined = step.joined
-  if (joined === undefined && drainUntilMs !== undefined) return
+  const { fresh, joined } = step
+  if (fresh !== undefined && drainUntilMs !== undefined) return stopIfDeserted(step, fresh)
   // A node of the reference as leader takes no leave: it learns of the end of the connection.
   if (joined === undefined || joined.view.ledBy !== undefined) return stop(step)
   const self = selfMember(step.state, joined)

@@ -1,7 +1,9 @@
 /** Handing over before going. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { votersOf } from "../../../src/domain/protocol/ClusterView.ts"
 import type { OpenMigration } from "../../../src/domain/protocol/Custody.ts"
+import { dissolve } from "../../../src/domain/protocol/Adoption.ts"
 import { keepsStrays } from "../../../src/domain/protocol/Draining.ts"
 import { move } from "../../../src/domain/protocol/Moves.ts"
 import { transition } from "../../../src/domain/protocol/Transition.ts"
@@ -81,6 +83,17 @@ describe("a node with data that leaves", () => {
     expect(members(n1)).toEqual(["n1", "n2", "n3"])
     n1.leave().tick()
     expect(members(n1)).toEqual(["n1"])
+    expect(n1.text()).toContain("stop: left")
+  })
+
+  it("does not wait for a cluster that is gone when it has dropped out of it", () => {
+    const n1 = rested(["n2"])
+    n1.leave()
+    const former = votersOf(n1.joined.view.members)
+    n1.state = transition((step) => dissolve(step, "everyone leaves", "127.0.0.1:9002", former))(n1.state, 0)[0]
+    n1.until(4500)
+    expect(n1.text()).not.toContain("stop")
+    n1.until(6000)
     expect(n1.text()).toContain("stop: left")
   })
 
