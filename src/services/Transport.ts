@@ -64,7 +64,7 @@ export type TransportEvent =
   | { readonly _tag: "Malformed"; readonly connection: ConnectionId; readonly error: MalformedMessage }
   | { readonly _tag: "Closed"; readonly connection: ConnectionId; readonly cause: CloseCause; readonly detail: string }
 
-/** `urgent` is for heartbeats and other small control messages. */
+/** `urgent` is for membership: see `isUrgent`. */
 export type Priority = "urgent" | "normal"
 
 /** `maxConcurrentDials` are in progress. Nothing was started and no event follows: dial again later. */

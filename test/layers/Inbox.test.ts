@@ -1,6 +1,6 @@
 /** What waits to be received: urgent events are never behind others. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import * as Inbox from "../../src/layers/transport/Inbox.ts"
 import type { TransportEvent } from "../../src/services/Transport.ts"
 import { heartbeat } from "./TransportSuite.ts"
@@ -19,6 +19,20 @@ const bulk = (sequence: number, payloadBytes = 100): TransportEvent => ({
   message: { type: "MIGRATE_FINALIZE", migrationId: `${sequence}`, partitionId: 0, newOwner: "a" },
   payloadBytes
 })
+const welcome: TransportEvent = {
+  _tag: "Received",
+  connection: 1,
+  message: {
+    type: "JOIN_RESPONSE",
+    accepted: true,
+    rejectReason: Option.none(),
+    rejectCode: Option.none(),
+    responderNodeId: Option.some("a"),
+    membersView: Option.none(),
+    partitionAssignments: Option.none()
+  },
+  payloadBytes: 100
+}
 const closed: TransportEvent = { _tag: "Closed", connection: 1, cause: "fin", detail: "" }
 const accepted: TransportEvent = { _tag: "Accepted", connection: 2, remoteAddress: "127.0.0.1:1" }
 
@@ -32,6 +46,15 @@ describe("an inbox", () => {
       assert.deepStrictEqual(taken, [urgent(1), accepted, urgent(2), ...many.slice(0, Inbox.maxTaken)])
       yield* inbox.offer([urgent(3)])
       assert.deepStrictEqual(yield* inbox.receive, [urgent(3), ...many.slice(Inbox.maxTaken), closed])
+    })
+  )
+
+  it.effect("lets nothing of membership overtake another: a heartbeat tells of the view that came before it", () =>
+    Effect.gen(function* () {
+      const inbox = Inbox.make(limits)
+      const events = [bulk(1), welcome, urgent(1), bulk(2)]
+      yield* inbox.offer(events)
+      assert.deepStrictEqual(yield* inbox.receive, [welcome, urgent(1), bulk(1), bulk(2)])
     })
   )
 

@@ -30,20 +30,24 @@ export type ClusterCommand =
   | { readonly _tag: "Ignored"; readonly message: ClusterMessageType; readonly from: string; readonly reason: string }
   | { readonly _tag: "Stop"; readonly reason: StopReason }
 
-/** Small messages that must not wait behind bulk data. */
+/**
+ * What must not wait behind bulk data: all of membership, so that its messages keep their order among themselves. A
+ * heartbeat tells of the view that was sent before it. The table goes with the data: what was sent under it stays behind it.
+ */
 export const isUrgent = (message: ClusterMessage): boolean => {
   switch (message.type) {
     case "HEARTBEAT":
     case "HEARTBEAT_COMPLAINT":
     case "EXPLICIT_SUSPICION":
     case "MASTER_ELECTED":
-    case "LEAVE_REQUEST":
-    case "SPLIT_BRAIN_PROBE":
-    case "SPLIT_BRAIN_PROBE_RESPONSE":
-      return true
     case "JOIN_REQUEST":
     case "JOIN_RESPONSE":
     case "MEMBERS_UPDATE":
+    case "LEAVE_REQUEST":
+    case "SPLIT_BRAIN_PROBE":
+    case "SPLIT_BRAIN_PROBE_RESPONSE":
+    case "MERGE_REQUEST":
+      return true
     case "PARTITION_TABLE_UPDATE":
     case "FETCH_PARTITION_TABLE":
     case "MIGRATE_START":
@@ -51,7 +55,6 @@ export const isUrgent = (message: ClusterMessage): boolean => {
     case "MIGRATE_READY":
     case "MIGRATE_FINALIZE":
     case "MIGRATE_CANCEL":
-    case "MERGE_REQUEST":
     case "OP_FORWARD":
     case "DAG_EXECUTE":
     case "DAG_DATA":

@@ -1,7 +1,7 @@
 /**
  * The events that wait to be received, in two lanes, each bounded in number and bytes. What opens connections and what
- * is urgent (heartbeats above all) waits in one, everything else in the other, and the first is received first: so
- * bulk data delays no heartbeat that has come in.
+ * is urgent (membership) waits in one, everything else in the other, and the first is received first: so bulk data
+ * delays no heartbeat that has come in.
  *
  * A producer waits for room before it adds what one read returned, so the bounds are overshot by at most one read of
  * each connection.
