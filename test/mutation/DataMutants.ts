@@ -237,7 +237,7 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "22",
     "what the other part of a split has written counts as forgotten",
     "Tombstones",
-    "if (isOfOneHistory(told, partition)) return partition.epoch",
+    "if (isOfPresent(told)) return partition.epoch",
     "if (told.ageMs >= 0) return partition.epoch"
   ),
   inReplication(

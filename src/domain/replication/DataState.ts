@@ -162,6 +162,8 @@ export interface PartitionData {
   epoch: Epoch
   /** The history of which the epoch tells, beside the present one; `undefined` for none. */
   epochIn: ViewHistory | undefined
+  /** The mark up to which it tells of that: later ones tell of the present history alone. */
+  epochInMarkMs: number
   wasOwner: boolean
   wasReplica: boolean
   /** Counts changes of the store: equal digests say nothing once it has moved on. */
@@ -366,6 +368,7 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   isSetAside: false,
   epoch: Epoch.none,
   epochIn: undefined,
+  epochInMarkMs: 0,
   wasOwner: false,
   wasReplica: false,
   changes: 0,

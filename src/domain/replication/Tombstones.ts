@@ -16,7 +16,7 @@ import { ViewHistory } from "../wire/Extensions.ts"
 import type { Touch } from "./DataMessage.ts"
 import type { PartitionData } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
-import { ageOf, historyOf, isOfOneHistory, touch, touchOf } from "./Touch.ts"
+import { ageOf, historyOf, isOfOneHistory, isOfPresent, touch, touchOf } from "./Touch.ts"
 
 /** The note that a store keeps beside a partition. `syncedAtMs`: wall clock, milliseconds since 1970, in that view. */
 const PartitionNote = Schema.Struct({ ...Epoch.fields, syncedAtMs: U64, history: Schema.optionalKey(ViewHistory) })
@@ -52,6 +52,7 @@ export const restore = (step: DataStep, partition: PartitionData, bytes: Uint8Ar
   if (partition.epoch.baseMs > 0 || partition.epoch.markMs > 0) return
   partition.epoch = { baseMs, markMs }
   partition.epochIn = history
+  partition.epochInMarkMs = markMs
   partition.syncedAtMs = step.nowMs - Math.max(0, Math.floor(step.wallMs) - syncedAtMs)
   partition.syncedIn = history
 }
@@ -72,8 +73,9 @@ export const isStale = (step: DataStep, partition: PartitionData, told: Touch): 
 
 /** What is gone of data that is handed over: nothing that was written after it had parted from the owner's history. */
 export const goneOf = (step: DataStep, partition: PartitionData, told: Touch): Epoch => {
-  if (isOfOneHistory(told, partition)) return partition.epoch
+  if (isOfPresent(told)) return partition.epoch
   const { baseMs, markMs } = partition.epoch
+  if (isOfOneHistory(told, partition)) return { baseMs, markMs: Math.min(markMs, partition.epochInMarkMs) }
   const upToMs = told.commonMs === undefined ? 0 : Math.max(0, Math.floor(step.wallMs - told.commonMs))
   return { baseMs, markMs: Math.min(markMs, upToMs) }
 }
@@ -123,6 +125,7 @@ export const yieldTo = (step: DataStep, partition: PartitionData, epoch: Epoch, 
   setEpoch(step, partition, Epoch.none)
   partition.epoch = epoch
   partition.epochIn = told.history
+  partition.epochInMarkMs = epoch.markMs
   const gone = goneOf(step, partition, own)
   if (gone.markMs > 0) step.store(partition.id, { _tag: "Collect", epoch: gone, keys: "all" }, { _tag: "Nothing" })
 }

@@ -56,7 +56,10 @@ export const touchOf = (step: DataStep, partition: PartitionData): Touch => {
   return { history, ageMs, commonMs: Math.max(ageMs, Math.ceil(step.nowMs - common.leftAtMs)) }
 }
 
-/** Has the data been one with the owner's until it was out of touch? */
-export const isOfOneHistory = ({ ageMs, commonMs, history }: Touch, { epochIn }: PartitionData): boolean =>
-  (commonMs !== undefined && commonMs <= ageMs) ||
-  (history !== undefined && epochIn !== undefined && relate(epochIn, history) !== "foreign")
+/** Has the data been one with that of the owner's present history until it was out of touch? */
+export const isOfPresent = ({ ageMs, commonMs }: Touch): boolean => commonMs !== undefined && commonMs <= ageMs
+
+/** The same, or with that of the history which the owner's epoch is from. */
+export const isOfOneHistory = (told: Touch, { epochIn }: PartitionData): boolean =>
+  isOfPresent(told) ||
+  (told.history !== undefined && epochIn !== undefined && relate(epochIn, told.history) !== "foreign")

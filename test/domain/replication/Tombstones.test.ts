@@ -1,5 +1,7 @@
 /** When the owner of a partition may forget what was removed from it. */
 import { describe, expect, it } from "vitest"
+import { DataStep } from "../../../src/domain/replication/DataStep.ts"
+import { goneOf } from "../../../src/domain/replication/Tombstones.ts"
 import { deltas, merged, Plane, startOf, wrote } from "./Plane.ts"
 
 const table = { version: 7, rows: ["a+b+c"] }
@@ -64,5 +66,18 @@ describe("tombstones are forgotten (rule 21)", () => {
     expect(forgets(equal(round(plane, 58_000), "b", "c"))).toBe(false)
     // Without that it would have.
     expect(forgets(equal(round(owner().after(5000), 58_000), "b", "c"))).toBe(true)
+  })
+})
+
+describe("what was forgotten after two histories had parted (rule 22)", () => {
+  it("says nothing of what the other has written: only what its epoch was from is gone there", () => {
+    const plane = owner()
+    const step = new DataStep(plane.state, 0, 1000)
+    plane.partition.epoch = { baseMs: 5, markMs: 900 }
+    plane.partition.epochIn = { lineage: "old", version: 3, ancestors: [] }
+    plane.partition.epochInMarkMs = 40
+    const history = { lineage: "old", version: 9, ancestors: [] }
+    expect(goneOf(step, plane.partition, { history, ageMs: 10 })).toEqual({ baseMs: 5, markMs: 40 })
+    expect(goneOf(step, plane.partition, { ageMs: 10, commonMs: 10 })).toEqual({ baseMs: 5, markMs: 900 })
   })
 })

@@ -1,6 +1,6 @@
 /** Whole clusters with data under faults: seeds of each kind, and what has cost other systems their users' data. */
 import { describe, expect, it } from "vitest"
-import { available, majority } from "../../../src/domain/protocol/Quorum.ts"
+import { available, majority, staticQuorum } from "../../../src/domain/protocol/Quorum.ts"
 import { Simulation } from "../../../src/testing.ts"
 
 type Faults = ReadonlyArray<Simulation.Fault>
@@ -179,6 +179,22 @@ describe("removals that are forgotten (rule 22)", () => {
       faults: [kill("n2", 9000), ...faults]
     })
     expect(outcome.violation).toBeUndefined()
+  })
+})
+
+describe("runs in which writes were lost once", () => {
+  it.each([
+    { seed: 96, nodes: 3, policy: majority, why: "the owner's marks judged what the other part had written" },
+    {
+      seed: 72,
+      nodes: 3,
+      policy: staticQuorum(2),
+      why: "founders' rows are full before what one still holds is copied"
+    },
+    { seed: 121, nodes: 4, policy: staticQuorum(3), why: "the same, with a split" }
+  ])("seed $seed: $why", ({ nodes, policy, seed }) => {
+    const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
+    expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()
   })
 })
 

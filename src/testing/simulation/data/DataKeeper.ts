@@ -3,6 +3,7 @@
  * its backups have confirmed is that it survives as many crashes between repairs as there are backups; a live node
  * that was removed counts, because its partitions were short of a replica meanwhile.
  */
+import { DigestTree } from "../../../domain/data/DigestTree.ts"
 import type { ClusterChange } from "../../../domain/model/ClusterChange.ts"
 import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
@@ -35,6 +36,8 @@ export class DataKeeper {
   private readonly onTheirWay = new Set<number>()
   /** A part of a split has had the time to take for lost what only the other part holds: both merge when they meet. */
   private wasSplitLong = false
+  /** Of the view when the cluster was last repaired. */
+  private lineage = ""
   /** Backups that every row had when the cluster was last repaired. */
   private copies = 0
   /** Full members when the cluster was last repaired: who comes later has nothing that could be missed. */
@@ -102,6 +105,7 @@ export class DataKeeper {
         if (this.crashes > 0) world.note("the data is repaired")
         this.crashes = 0
         this.copies = this.backups
+        this.lineage = world.living[0]?.joined?.view.lineage ?? ""
         this.members = new Set(world.living)
         this.out.clear()
       }
@@ -147,7 +151,25 @@ export class DataKeeper {
         if (row?.owner !== process.id && row?.backups.includes(process.id) !== true) return false
       }
     }
-    return lineages.size === 1 && versions.size === 1
+    if (lineages.size !== 1 || versions.size !== 1) return false
+    // Founders' rows are full from the start, and what one of them still holds from before has to be copied first.
+    return lineages.has(this.lineage) || this.areReplicasEqual(first.node.partitionCount)
+  }
+
+  private areReplicasEqual(partitionCount: number): boolean {
+    const { living, planes } = this.world()
+    const stores = new Map(living.map((process) => [process.id, planes?.planes.get(process)?.store]))
+    const rows = living[0]?.joined?.table.rows ?? []
+    for (let id = 0; id < partitionCount; id++) {
+      const row = rows[id]
+      const replicas = row === undefined ? [] : [row.owner, ...row.backups]
+      const digests = replicas.map((nodeId) => {
+        const tree = stores.get(nodeId)?.partitions.get(id)?.tree
+        return tree === undefined ? 0 : DigestTree.sum(tree, DigestTree.root)
+      })
+      if (new Set(digests).size > 1) return false
+    }
+    return true
   }
 
   /** May a process end now? Then it counts. */
