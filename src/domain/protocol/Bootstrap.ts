@@ -196,7 +196,15 @@ const askAll = (step: Step): void => {
     return ask(step, fresh, [target.address])
   }
   if (target !== undefined) step.setFresh({ target: undefined })
-  ask(step, fresh, fresh.known)
+  ask(step, fresh, withCandidate(step, fresh))
+}
+
+// Of many fresh nodes not all addresses are remembered. Whom all wait for has to hear from them, or it founds nothing.
+const withCandidate = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
+  const { heard, known } = fresh
+  if (known.length < maxKnownAddresses) return known
+  const candidate = heard.get(candidates(step, fresh)[0] ?? "")
+  return candidate === undefined || addressSetOf(known).has(candidate.address) ? known : [candidate.address, ...known]
 }
 
 /** A node answers for a live cluster: ask there, at once and then first. */

@@ -1,7 +1,7 @@
 /** How nodes that know only addresses become a cluster. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
-import { maxFreshNodes } from "../../../src/domain/protocol/Bounds.ts"
+import { maxFreshNodes, maxKnownAddresses } from "../../../src/domain/protocol/Bounds.ts"
 import { addressOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
 import { joinRequest, Transcript } from "./Transcript.ts"
 
@@ -162,5 +162,18 @@ describe("bootstrap", () => {
         #7 is identified
         #7 -> JOIN_REQUEST of n2@2000, promise 0 to nobody"
     `)
+  })
+})
+
+describe("of more fresh nodes than addresses are remembered", () => {
+  it("the candidate is asked as well: it founds nothing before it hears from those who wait for it", () => {
+    const node = new Transcript("n5", { seeds: ["n1"] }).tick()
+    const hear = (id: string, connection: number) =>
+      node.accepted(connection).receive(connection, joinRequest(id, { seeds: [{ address: "127.0.0.1:9001" }] }))
+    for (let i = 0; i < maxKnownAddresses + 5; i++) hear(`n${100 + i}`, 10 + i)
+    node.text()
+    hear("a9", 900)
+    node.until(2500)
+    expect(node.text()).toContain("#900 -> JOIN_REQUEST of n5")
   })
 })
