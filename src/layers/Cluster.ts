@@ -4,6 +4,7 @@
  */
 import { Effect, Layer, Stream } from "effect"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
+import { dataSettingsOf, validateDataSettings } from "../domain/replication/DataSettings.ts"
 import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
 import type { StopReason } from "../domain/protocol/ClusterCommand.ts"
@@ -107,11 +108,14 @@ export const layerWithData = (
   ClusterServices | DataServices,
   InvalidConfig | JoinFailed,
   MapStore | Transport | FailureDetector | AssignmentPlanner | SplitBrainPolicy
-> =>
-  Layer.mergeAll(PartitionedMapsLive.layer, PartitionRecordsLive.layer).pipe(
+> => {
+  const node = Layer.mergeAll(PartitionedMapsLive.layer, PartitionRecordsLive.layer).pipe(
     Layer.provideMerge(layer(options)),
     Layer.provideMerge(PartitionDataLive.layer(options))
   )
+  const { config, settings } = options
+  return Layer.unwrap(Effect.as(Effect.fromResult(validateDataSettings(dataSettingsOf(config, settings))), node))
+}
 
 /** The node. Fails if a setting makes no sense, and, unless `awaitJoin` is false, if it cannot join. */
 export const layer = (

@@ -2,6 +2,7 @@
 import { Effect, Layer, Result } from "effect"
 import { parseAddress } from "../domain/model/Address.ts"
 import { ClusterConfig } from "../domain/model/ClusterConfig.ts"
+import { dataSettingsOf, validateDataSettings } from "../domain/replication/DataSettings.ts"
 import type { InvalidConfig } from "../domain/model/InvalidConfig.ts"
 import { NodeConfig } from "../domain/model/NodeConfig.ts"
 import { AssignmentPlanner } from "../services/AssignmentPlanner.ts"
@@ -45,10 +46,15 @@ const withBoundPort = <Options extends NodeClusterOptions>(
   })
 
 // Before anything is opened: a port that makes no sense is a setting to mend, not a failure to listen.
-const validated = (options: NodeClusterOptions): Effect.Effect<unknown, InvalidConfig> =>
+const validated = ({
+  config,
+  node,
+  settings
+}: NodeClusterOptions & PartitionDataLive.Options): Effect.Effect<unknown, InvalidConfig> =>
   Effect.all([
-    Effect.fromResult(ClusterConfig.validate(options.config)),
-    Effect.fromResult(NodeConfig.validate(options.node))
+    Effect.fromResult(ClusterConfig.validate(config)),
+    Effect.fromResult(NodeConfig.validate(node)),
+    Effect.fromResult(validateDataSettings(dataSettingsOf(config, settings)))
   ])
 
 // All but the node itself.

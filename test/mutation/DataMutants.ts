@@ -223,7 +223,7 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "21",
     "the owner forgets tombstones by age alone",
     "Tombstones",
-    "if (step.nowMs - partition.steadySinceMs < tombstoneHorizonMs || partition.copyOut !== undefined) return 0",
+    "if (steadyMs < tombstoneHorizonMs || partition.copyOut !== undefined) return 0",
     "if (step.nowMs < 0) return 0"
   ),
   inReplication(
@@ -237,8 +237,43 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "22",
     "what the other part of a split has written counts as forgotten",
     "Tombstones",
-    "if (isOfPresent(told)) return partition.epoch",
-    "if (told.ageMs >= 0) return partition.epoch"
+    "if (isOfPresent(told)) return {",
+    "if (told.ageMs >= 0) return {"
+  ),
+  inReplication(
+    "21",
+    "a clock that jumps ahead makes tombstones old",
+    "Tombstones",
+    "Math.min(step.wallMs, partition.steadyWallMs + steadyMs)",
+    "step.wallMs"
+  ),
+  inReplication(
+    "22",
+    "histories part when the view is left, not at the last touch",
+    "Touch",
+    "return touched?.atMs ?? left?.leftAtMs",
+    "return left?.leftAtMs ?? touched?.atMs"
+  ),
+  inReplication(
+    "22",
+    "an owner that recovers counts as in touch",
+    "Owner",
+    "if (!isRecovering(step, partition.id)) touch(step, partition)",
+    "touch(step, partition)"
+  ),
+  inReplication(
+    "22",
+    "marks that a process brings along count for what was written here",
+    "DataPlane",
+    "if (before.view !== undefined) Touch",
+    "if (before.view === undefined) Touch"
+  ),
+  inReplication(
+    "22",
+    "half of what is handed over is told as all there is",
+    "DataPlane",
+    "if (!isRecovering(step, partition.id) || !owns) Tombstones.breakOff(step, partition)",
+    "if (partition.id < 0) Tombstones.breakOff(step, partition)"
   ),
   inReplication(
     "22",

@@ -19,6 +19,7 @@ import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
 import { Pace } from "./Pace.ts"
 import { linkTo, memberIncarnation } from "./Sight.ts"
+import * as Tombstones from "./Tombstones.ts"
 
 export type StartOutcome = "started" | "oldTable" | "notOwner" | "running" | "unreachable" | "unresolved" | "noVersion"
 
@@ -153,7 +154,7 @@ const sendPart = (step: DataStep, partition: PartitionData, copy: CopyOut, conte
       deltaOps: content.deltas,
       sourceVersion: sequence,
       migrationId: copy.migrationId,
-      epoch: partition.epoch
+      epoch: Tombstones.knownOf(step, partition)
     }
   })
 }

@@ -94,7 +94,7 @@ const seen = (step: DataStep, sight: Sight): void => {
   step.state.stamp = stampOf(sight)
   step.state.isListed = isListed(sight)
   const isOther = before.self.incarnation !== sight.self.incarnation
-  if (isOther) becomeOther(step)
+  if (isOther) becomeOther(step, before)
   const hasTable = before.table !== sight.table || before.custody !== sight.custody
   if (hasTable || isOther) {
     step.state.holders = new Map(sight.custody.holders.map(({ incarnation, nodeId }) => [nodeId, incarnation]))
@@ -118,9 +118,10 @@ const seen = (step: DataStep, sight: Sight): void => {
 }
 
 // Whatever was promised to or by the process of before means nothing to the new one. The data stays.
-const becomeOther = (step: DataStep): void => {
+const becomeOther = (step: DataStep, before: Sight): void => {
   Origin.expelled(step)
   for (const partition of step.state.partitions.values()) {
+    if (before.view !== undefined) Touch.isNowOfPast(partition, before.view)
     CopyOut.drop(step, partition)
     Strays.stop(step, partition)
     partition.copyIn = undefined
@@ -141,6 +142,7 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
   if (epoch !== undefined) Tombstones.adopt(step, partition, epoch)
   const owns = isOwner(step, partition.id)
   const holds = isReplica(step, partition.id)
+  if (!isRecovering(step, partition.id) || !owns) Tombstones.breakOff(step, partition)
   if (!isRecovering(step, partition.id)) {
     partition.recovery = undefined
     partition.handedTo = undefined
@@ -148,7 +150,7 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
     if (step.state.isListed) partition.wasHeld = false
   }
   if (owns && !partition.wasOwner) {
-    partition.steadySinceMs = step.nowMs
+    Tombstones.unsettle(step, partition)
     if (isRecovering(step, partition.id)) {
       Recovering.recoveryOf(step, partition)
       // What the store knows of it comes first.

@@ -1,5 +1,7 @@
 /** Bounds and waiting times of the data plane, with what happens at each. Times are milliseconds. */
+import type { Result } from "effect"
 import { ClusterConfig } from "../model/ClusterConfig.ts"
+import { type InvalidConfig, isWholeIn, require, type Requirement } from "../model/InvalidConfig.ts"
 
 /** Bounds and waiting times of one node. */
 export interface DataSettings {
@@ -47,7 +49,10 @@ export interface DataSettings {
   readonly repairIntervalMs: number
   /** Nodes of a digest tree in one message. Default 64. */
   readonly maxDigestNodes: number
-  /** Tombstones are kept at least this long. Who was away longer is set aside. Default a day. */
+  /**
+   * Tombstones are kept at least this long. Who was away longer is set aside. At least 1.25 times `recoveryTimeoutMs`,
+   * or what an owner still waits for would be too old when it comes. Default a day.
+   */
   readonly tombstoneHorizonMs: number
   /** A peer's clock may be ahead by this before it is not followed. Default 60,000. */
   readonly maxClockDriftMs: number
@@ -85,3 +90,46 @@ export const dataSettingsOf = (config: ClusterConfig, given: Partial<DataSetting
   recoveryTimeoutMs: recoveryTimeoutOf(config),
   ...given
 })
+
+/** Longest time that any of them may be: 30 days. */
+const maxMs = 30 * 86_400_000
+/** Of the horizon: data that was out of touch for longer is set aside. What is recovered has to be younger. */
+const recoveredShare = 0.8
+
+const whole = (field: keyof DataSettings, minimum: number, maximum: number): Requirement<DataSettings> => ({
+  field,
+  holds: (settings) => isWholeIn(settings[field], minimum, maximum),
+  wanted: `a whole number of ${minimum}…${maximum}`
+})
+
+const requirements: ReadonlyArray<Requirement<DataSettings>> = [
+  whole("maxRequests", 1, 2 ** 24),
+  whole("maxPendingWrites", 1, 2 ** 24),
+  whole("maxPendingBytes", 1, 2 ** 40),
+  whole("chunkBytes", 1, 4 * 2 ** 20),
+  whole("copyWindowBytes", 1, 2 ** 32),
+  whole("maxCopyBytes", 1, 2 ** 40),
+  whole("maxDeltaBytes", 1, 2 ** 40),
+  whole("copyBytesPerSecond", 1, 2 ** 40),
+  whole("maxStoreRequests", 1, 2 ** 24),
+  whole("maxScans", 1, 2 ** 20),
+  whole("scanIdleMs", 1, maxMs),
+  whole("retryMs", 1, maxMs),
+  whole("resendMs", 1, maxMs),
+  whole("copyStallMs", 1, maxMs),
+  whole("recoveryTimeoutMs", 1, maxMs),
+  whole("repairIntervalMs", 1, maxMs),
+  whole("maxDigestNodes", 1, 65_536),
+  whole("maxClockDriftMs", 0, maxMs),
+  {
+    field: "tombstoneHorizonMs",
+    holds: ({ recoveryTimeoutMs, tombstoneHorizonMs }) =>
+      isWholeIn(tombstoneHorizonMs, 1, 100 * maxMs) && recoveredShare * tombstoneHorizonMs >= recoveryTimeoutMs,
+    wanted:
+      "at least 1.25 times recoveryTimeoutMs, which is twice splitBrainCheckIntervalMs and five heartbeat intervals unless it is set"
+  }
+]
+
+/** The settings themselves, or the first with which no data would be safe. */
+export const validateDataSettings = (settings: DataSettings): Result.Result<DataSettings, InvalidConfig> =>
+  require(settings, requirements)

@@ -164,16 +164,24 @@ export interface PartitionData {
   epochIn: ViewHistory | undefined
   /** The mark up to which it tells of that: later ones tell of the present history alone. */
   epochInMarkMs: number
+  /** When that history parted from the present one: of what was written here since, the epoch tells nothing. +∞: it did not. */
+  epochPartedMs: number
+  /** It is that of somebody who hands over, and has not handed over all: what is lacking here is not gone. */
+  isEpochPartial: boolean
   wasOwner: boolean
   wasReplica: boolean
   /** Counts changes of the store: equal digests say nothing once it has moved on. */
   changes: number
   /** Since when the owner has neither taken the partition over nor merged what others held. */
   steadySinceMs: number
+  /** The wall clock at that moment. */
+  steadyWallMs: number
   /** When this copy last was one that counts; before the start of the process if a note said so. */
   syncedAtMs: number
   /** The view in which that was; `undefined` if it never was. */
   syncedIn: ViewHistory | undefined
+  /** The last touch in each history before that one, the latest last; at most eight. */
+  touches: Array<ViewParent & { readonly atMs: number }>
   /** When the note was last written; −∞ for never. */
   notedAtMs: number
   repair: { round: number; changes: number; readonly equal: Set<NodeId>; markMs: number }
@@ -369,12 +377,16 @@ export const newPartition = (id: number, nowMs: number): PartitionData => ({
   epoch: Epoch.none,
   epochIn: undefined,
   epochInMarkMs: 0,
+  epochPartedMs: Number.POSITIVE_INFINITY,
+  isEpochPartial: false,
   wasOwner: false,
   wasReplica: false,
   changes: 0,
   steadySinceMs: nowMs,
+  steadyWallMs: 0,
   syncedAtMs: nowMs,
   syncedIn: undefined,
+  touches: [],
   notedAtMs: Number.NEGATIVE_INFINITY,
   repair: { round: 0, changes: -1, equal: new Set(), markMs: 0 }
 })

@@ -255,7 +255,7 @@ export const offerMerged = (
   partition.storing--
   if (result._tag !== "Merged") return confirm(step, nodeId, incarnation, { partitionId, batch, accepted: false })
   step.observe(result.latest)
-  if (result.changed > 0) partition.steadySinceMs = step.nowMs
+  if (result.changed > 0) Tombstones.unsettle(step, partition)
   Recovering.received(step, partition)
   const deadlineMs = step.nowMs + offerPatienceMs
   replicate(step, partition, content, { _tag: "Offer", nodeId, incarnation, batch }, deadlineMs, epoch)
@@ -287,7 +287,8 @@ export const replicated = (
   if (write === undefined) return
   const holder = { nodeId: from, incarnation }
   if (!includes(write.acked, holder)) write.acked = [...write.acked, holder]
-  touch(step, partition)
+  // What recovers is of another history until everyone has handed over.
+  if (!isRecovering(step, partition.id)) touch(step, partition)
   settle(step, partition, write)
 }
 

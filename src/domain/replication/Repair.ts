@@ -244,7 +244,7 @@ export const stored = (
       if (result._tag !== "Merged") return
       step.observe(result.latest)
       if (result.changed === 0) return
-      partition.steadySinceMs = step.nowMs
+      Tombstones.unsettle(step, partition)
       Owner.replicate(step, partition, next.content, { _tag: "Repair" }, step.nowMs + repairPatienceMs, partition.epoch)
       return
     case "Filled":

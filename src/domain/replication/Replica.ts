@@ -1,6 +1,6 @@
 /** A replica's side of a write: it takes what the owner sends if the owner may send it, and says so when it is stored. */
 import { touch } from "./Touch.ts"
-import { accepts, suspend } from "./Authority.ts"
+import { accepts, isRecovering, suspend } from "./Authority.ts"
 import type { DataBodyOf, Stamp } from "./DataMessage.ts"
 import type { Awaited } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
@@ -21,7 +21,8 @@ export const replicate = (
     return
   }
   suspend(step, partition, stamp)
-  touch(step, partition)
+  // What recovers is of another history until everyone has handed over.
+  if (!isRecovering(step, partitionId)) touch(step, partition)
   partition.storing++
   partition.hasData = true
   step.store(

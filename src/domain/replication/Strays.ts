@@ -16,7 +16,7 @@ import type { StoreResult } from "./DataCommand.ts"
 import * as Owner from "./Owner.ts"
 import { Pace } from "./Pace.ts"
 import * as Recovering from "./Recovering.ts"
-import { touchOf } from "./Touch.ts"
+import { isNowOfPresent, touchOf } from "./Touch.ts"
 
 /** Does this node hold data that it has to hand over? */
 export const isStray = (step: DataStep, partition: PartitionData): boolean => {
@@ -178,7 +178,7 @@ const dropped = (step: DataStep, partition: PartitionData): void => {
   if (partition.storing > 0) return
   partition.hasData = false
   partition.epoch = Epoch.none
-  partition.epochIn = undefined
+  isNowOfPresent(partition)
   partition.changes++
   step.changed({ _tag: "StrayHandedOver", partitionId: partition.id })
   Recovering.declareFor(step, partition.id)

@@ -16,7 +16,7 @@ import { ViewHistory } from "../wire/Extensions.ts"
 import type { Touch } from "./DataMessage.ts"
 import type { PartitionData } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
-import { ageOf, historyOf, isOfOneHistory, isOfPresent, touch, touchOf } from "./Touch.ts"
+import { ageOf, historyOf, isNowOfPresent, isOfOneHistory, isOfPresent, partedMs, touch, touchOf } from "./Touch.ts"
 
 /** The note that a store keeps beside a partition. `syncedAtMs`: wall clock, milliseconds since 1970, in that view. */
 const PartitionNote = Schema.Struct({ ...Epoch.fields, syncedAtMs: U64, history: Schema.optionalKey(ViewHistory) })
@@ -38,6 +38,7 @@ const note = (step: DataStep, partition: PartitionData): void => {
 
 const setEpoch = (step: DataStep, partition: PartitionData, epoch: Epoch): void => {
   partition.epoch = epoch
+  partition.isEpochPartial = false
   note(step, partition)
 }
 
@@ -71,20 +72,30 @@ export const isStale = (step: DataStep, partition: PartitionData, told: Touch): 
   return markMs > 0 && told.ageMs > staleShare * agedMs && isOfOneHistory(told, partition)
 }
 
+/** The wall clock at a monotonic time, no earlier than 1970. */
+const wallOf = (step: DataStep, atMs: number): number => Math.max(0, Math.floor(step.wallMs - (step.nowMs - atMs)))
+
 /** What is gone of data that is handed over: nothing that was written after it had parted from the owner's history. */
 export const goneOf = (step: DataStep, partition: PartitionData, told: Touch): Epoch => {
-  if (isOfPresent(told)) return partition.epoch
   const { baseMs, markMs } = partition.epoch
+  if (isOfPresent(told)) return { baseMs, markMs: Math.min(markMs, wallOf(step, partition.epochPartedMs)) }
   if (isOfOneHistory(told, partition)) return { baseMs, markMs: Math.min(markMs, partition.epochInMarkMs) }
   const upToMs = told.commonMs === undefined ? 0 : Math.max(0, Math.floor(step.wallMs - told.commonMs))
   return { baseMs, markMs: Math.min(markMs, upToMs) }
 }
 
-/** Up to when tombstones could be forgotten now; 0 for none. */
+/** The owner has taken the partition over, or taken in what others held. */
+export const unsettle = (step: DataStep, partition: PartitionData): void => {
+  partition.steadySinceMs = step.nowMs
+  partition.steadyWallMs = step.wallMs
+}
+
+/** Up to when tombstones could be forgotten now; 0 for none. A clock that jumps ahead makes none of them older. */
 export const nextMark = (step: DataStep, partition: PartitionData): number => {
   const { tombstoneHorizonMs } = step.state.settings
-  if (step.nowMs - partition.steadySinceMs < tombstoneHorizonMs || partition.copyOut !== undefined) return 0
-  return Math.max(0, Math.floor(step.wallMs) - tombstoneHorizonMs)
+  const steadyMs = step.nowMs - partition.steadySinceMs
+  if (steadyMs < tombstoneHorizonMs || partition.copyOut !== undefined) return 0
+  return Math.max(0, Math.floor(Math.min(step.wallMs, partition.steadyWallMs + steadyMs)) - tombstoneHorizonMs)
 }
 
 /** All replicas hold the same, and have since the round began. */
@@ -92,28 +103,43 @@ export const allEqual = (step: DataStep, partition: PartitionData): void => {
   const { epoch, repair } = partition
   inSync(step, partition)
   if (repair.markMs <= epoch.markMs || repair.markMs <= epoch.baseMs || partition.copyOut !== undefined) return
+  partition.epochPartedMs = Number.POSITIVE_INFINITY
   setEpoch(step, partition, { baseMs: epoch.baseMs, markMs: repair.markMs })
   step.store(partition.id, { _tag: "Collect", epoch: partition.epoch, keys: undefined }, { _tag: "Nothing" })
 }
 
 /** A replica forgets what its owner has forgotten. */
 export const adopt = (step: DataStep, partition: PartitionData, epoch: Epoch): void => {
-  // Of the present history.
-  partition.epochIn = undefined
+  isNowOfPresent(partition)
   if (epoch.markMs === partition.epoch.markMs && epoch.baseMs === partition.epoch.baseMs) return
   setEpoch(step, partition, epoch)
   step.store(partition.id, { _tag: "Collect", epoch, keys: undefined }, { _tag: "Nothing" })
 }
+
+const fromNow = (step: DataStep): Epoch => ({
+  baseMs: Math.max(Math.floor(step.wallMs), step.state.clock.wallMs),
+  markMs: 0
+})
+
+const begin = (step: DataStep, partition: PartitionData): void => {
+  isNowOfPresent(partition)
+  setEpoch(step, partition, fromNow(step))
+}
+
+/** What is told of the partition with a copy of it. */
+export const knownOf = (step: DataStep, partition: PartitionData): Epoch =>
+  partition.isEpochPartial ? fromNow(step) : partition.epoch
 
 /**
  * This node owns a partition that no replica has survived. What it holds of it from before is worth what its note says;
  * without any its knowledge begins now.
  */
 export const takeOver = (step: DataStep, partition: PartitionData): void => {
-  if (partition.hasData && partition.epoch.markMs > 0) return
-  const baseMs = Math.max(Math.floor(step.wallMs), step.state.clock.wallMs)
-  partition.epochIn = undefined
-  setEpoch(step, partition, { baseMs, markMs: 0 })
+  if (partition.hasData && partition.epoch.markMs > 0) {
+    if (partition.epochIn !== undefined) partition.epochPartedMs = partedMs(step, touchOf(step, partition))
+    return
+  }
+  begin(step, partition)
 }
 
 /**
@@ -124,18 +150,28 @@ export const yieldTo = (step: DataStep, partition: PartitionData, epoch: Epoch, 
   const own = touchOf(step, partition)
   setEpoch(step, partition, Epoch.none)
   partition.epoch = epoch
+  partition.isEpochPartial = true
   partition.epochIn = told.history
   partition.epochInMarkMs = epoch.markMs
+  partition.epochPartedMs = partedMs(step, told)
   const gone = goneOf(step, partition, own)
   if (gone.markMs > 0) step.store(partition.id, { _tag: "Collect", epoch: gone, keys: "all" }, { _tag: "Nothing" })
 }
 
 /** All that the epoch tells of is here. */
-export const settle = (step: DataStep, partition: PartitionData): void => note(step, partition)
+export const settle = (step: DataStep, partition: PartitionData): void => {
+  partition.isEpochPartial = false
+  note(step, partition)
+}
+
+/** Whoever handed over does not go on, or not to this node: knowledge begins now, since what is lacking may exist. */
+export const breakOff = (step: DataStep, partition: PartitionData): void => {
+  if (partition.isEpochPartial) begin(step, partition)
+}
 
 /** Not all that the data was known to hold is there any more, or nothing is. */
 export const forget = (step: DataStep, partition: PartitionData): void => {
-  partition.epochIn = undefined
+  isNowOfPresent(partition)
   if (partition.epoch.baseMs === 0 && partition.epoch.markMs === 0) return
   setEpoch(step, partition, Epoch.none)
 }

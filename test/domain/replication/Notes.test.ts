@@ -2,10 +2,10 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
 import { Epoch } from "../../../src/domain/data/Epoch.ts"
-import type { StoredPartition } from "../../../src/domain/replication/DataCommand.ts"
+import type { StoredPartition, StoreResult } from "../../../src/domain/replication/DataCommand.ts"
 import type { Touch } from "../../../src/domain/replication/DataMessage.ts"
 import { noteCodec } from "../../../src/domain/replication/Tombstones.ts"
-import { chunk, deltas, lineage, merged, partOf, Plane } from "./Plane.ts"
+import { chunk, deltas, lineage, merged, partOf, Plane, startOf, wrote } from "./Plane.ts"
 
 const historyIn = (inLineage: string) => ({ lineage: inLineage, version: 1, ancestors: [] })
 const noted = (epoch: Epoch, syncedAtMs = 1000, inLineage = lineage): ReadonlyArray<StoredPartition> => [
@@ -26,6 +26,7 @@ const offer = (epoch: Epoch, key: string, ageMs = 0, batch = 1) => ({
   epoch,
   touch: { history: historyIn(lineage), ageMs, commonMs: ageMs }
 })
+const size: StoreResult = { _tag: "Size", records: 1, version: 1 }
 const merges = (plane: Plane) => plane.requests.flatMap((request) => (request._tag === "Merge" ? [request.epoch] : []))
 const noteOf = (plane: Plane) =>
   plane.requests.flatMap((request) =>
@@ -160,5 +161,68 @@ describe("what the other part of a split has written is merged, however old it i
     expect(c.partition.copyIn).toBeUndefined()
     c.receive("a", { ...partOf("7-2", 0), epoch: { baseMs: 0, markMs: 0 } })
     expect(c.partition.copyIn?.migrationId).toBe("7-2")
+  })
+})
+
+describe("whoever is cut off writes what nobody else hears of, in their last view already (rule 22)", () => {
+  it("so the last touch in it says since when they have parted", () => {
+    const c = new Plane("c", { version: 5, rows: ["c+d"] }, { repairIntervalMs: 1e9 })
+    const write = (key: string, stamp: { readonly lineage?: string } = {}) => {
+      c.put(1, key).stored(wrote(key))
+      c.told("d", { type: "replicated", partitionId: 0, writeId: c.writeId, accepted: true }, stamp)
+    }
+    write("both")
+    c.after(1000).table({ version: 6, rows: ["c+d"], lineage: "c.1.1" })
+    write("alone", { lineage: "c.1.1" })
+    c.after(2000).table({ version: 7, rows: ["a+b"] })
+    expect(stray(c)).toMatchObject({ ageMs: 2050, commonMs: 3050 })
+  })
+
+  it("and who takes in what others hand over is not in touch until all have", () => {
+    const a = new Plane("a", table, { repairIntervalMs: 1e9 }, noted(Epoch.none, 1000, "x.1")).after(2000)
+    a.told("c", offer(Epoch.none, "k"))
+    // The note of the takeover, the size of what it has itself, and what came.
+    for (const result of [merged, size, merged]) a.stored(result)
+    expect(a.text()).toContain("b <- replicate k")
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
+    // Its own data is that of another cluster, of which b's marks say nothing.
+    a.told("b", offer(marked, "new"))
+    expect(a.requests.flatMap((request) => (request._tag === "Collect" ? [request.epoch] : []))).toEqual([])
+  })
+
+  it("marks that a process brings along from there say nothing of what was written here since", () => {
+    const own = { version: 5, rows: ["a+b"], lineage: "x.1" }
+    const a = new Plane("a", own, { repairIntervalMs: 1e9 }).after(5000)
+    a.partition.epoch = marked
+    a.partition.hasData = true
+    a.table({ ...table, incarnations: { a: 2 } }).after(2000)
+    a.told("c", offer(Epoch.none, "here"))
+    expect(merges(a)).toEqual([{ baseMs: marked.baseMs, markMs: 0 }])
+  })
+})
+
+/** An owner to which half has been handed over. */
+const taking = () => new Plane("a", table).after(2000).told("b", offer(marked, "first"))
+
+describe("an epoch tells of what has come only when all of it has (rule 22)", () => {
+  it("an owner that loses the partition before does not hand it over as known", () => {
+    const a = taking()
+    expect(a.partition.epoch).toEqual(marked)
+    a.table({ version: 7, rows: ["c+b"], recovering })
+    expect(a.partition.epoch.markMs).toBe(0)
+  })
+
+  it("nor does one that opens it without the rest: what is lacking may still come", () => {
+    const a = taking().table({ version: 7, rows: ["a+b"] })
+    expect(a.partition.epoch).toEqual({ baseMs: 3000, markMs: 0 })
+    a.told("b", offer(marked, "rest"))
+    expect(merges(a).at(-1)?.markMs).toBe(0)
+  })
+
+  it("nor is it told with a copy", () => {
+    const a = taking().receive("a", startOf("6-1", "c"))
+    // Two notes, what is collected, what is merged, what is read.
+    for (const result of [merged, merged, merged, merged, chunk]) a.stored(result)
+    expect(a.sent.flatMap((message) => (message.type === "MIGRATE_DATA" ? [message.epoch?.markMs] : []))).toEqual([0])
   })
 })

@@ -144,11 +144,15 @@ const commandText = (command: DataCommand): ReadonlyArray<string> => {
 export class Plane {
   readonly state: DataState
   nowMs = 0
+  /** Of the wall clock, before what it should show. */
+  aheadMs = 0
   private readonly self: string
   private readonly tokens: Array<number> = []
   /** What the store was asked for, in order. */
   readonly requests: Array<StoreRequest> = []
   private lines: Array<string> = []
+  /** What went to other kernels, in order. */
+  readonly sent: Array<ClusterMessage> = []
   /** Of the last replicate that was sent. */
   writeId = 0
   /** What was last said of data that was offered. */
@@ -171,12 +175,13 @@ export class Plane {
   }
 
   private feed(text: string, event: DataEvent): this {
-    const commands = DataPlane.handle(this.state, event, this.nowMs, 1000 + this.nowMs)
+    const commands = DataPlane.handle(this.state, event, this.nowMs, 1000 + this.nowMs + this.aheadMs)
     for (const command of commands) {
       if (command._tag === "Store") {
         this.tokens.push(command.token)
         this.requests.push(command.request)
       }
+      if (command._tag === "Send") this.sent.push(command.message)
       if (command._tag === "Tell" && command.message.body.type === "replicate") {
         this.writeId = command.message.body.writeId
       }

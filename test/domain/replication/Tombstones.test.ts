@@ -27,6 +27,13 @@ describe("tombstones are forgotten (rule 21)", () => {
     expect(forgets(equal(round(owner(), 60_000), "b", "c"))).toBe(true)
   })
 
+  it("by age alone that has passed here: a clock that jumps ahead makes nothing older", () => {
+    const plane = owner()
+    plane.aheadMs = 3_600_000
+    equal(round(plane, 60_000), "b", "c")
+    expect(plane.partition.epoch.markMs).toBe(1000)
+  })
+
   it("not while a replica has not said so", () => {
     expect(forgets(equal(round(owner(), 60_000), "b", "b"))).toBe(false)
   })

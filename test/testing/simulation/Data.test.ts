@@ -191,7 +191,11 @@ describe("runs in which writes were lost once", () => {
       policy: staticQuorum(2),
       why: "founders' rows are full before what one still holds is copied"
     },
-    { seed: 121, nodes: 4, policy: staticQuorum(3), why: "the same, with a split" }
+    { seed: 121, nodes: 4, policy: staticQuorum(3), why: "the same, with a split" },
+    { seed: 254, nodes: 5, policy: available, why: "who was cut off took the time of leaving for that of parting" },
+    { seed: 358, nodes: 5, policy: available, why: "the same, with what the cut-off owner had written alone" },
+    { seed: 926, nodes: 5, policy: available, why: "half of what was handed over was told as all there is" },
+    { seed: 2360, nodes: 3, policy: available, why: "a clock that jumped ahead made removals old" }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()

@@ -23,6 +23,11 @@ const stream = 0x5da7a
 const losingShare = 0.15
 const losingNodes = 5
 const virtualMs = 25_000
+/**
+ * Share of the runs in which removals are forgotten within the run. Parts look for each other more often there: what is
+ * recovered has to be younger than the horizon.
+ */
+const forgetfulShare = 0.2
 
 // Two processes end within a moment while all is well: what both had is gone, and nothing else. Copies that the first
 // death asks for are made within some ten milliseconds.
@@ -43,12 +48,14 @@ const twoEnd = (draw: Random, names: ReadonlyArray<string>): ReadonlyArray<Fault
 export const drawData = (seed: number, names: ReadonlyArray<string>): Drawn => {
   const draw = random(seed * 4 + stream)
   const backupCount = draw.pick([1, 1, 2])
-  const settings = draw.chance(0.2) ? { settings: { tombstoneHorizonMs: 12_000 } } : {}
+  const forgetful = draw.chance(forgetfulShare)
+  const settings = forgetful ? { settings: { tombstoneHorizonMs: 12_000 } } : {}
+  const config = forgetful ? { splitBrainCheckIntervalMs: 2000 } : {}
   if (names.length < losingNodes || !draw.chance(losingShare)) {
-    return { config: { backupCount }, data: settings, virtualMs }
+    return { config: { ...config, backupCount }, data: settings, virtualMs }
   }
   return {
-    config: { backupCount: 1, suspicionTimeoutMs: draw.pick([2500, 4000, 10_000]) },
+    config: { ...config, backupCount: 1, suspicionTimeoutMs: draw.pick([2500, 4000, 10_000]) },
     data: { ...settings, aim: 0, durable: 0, losesData: true },
     virtualMs: 35_000,
     profile: "calm",

@@ -155,7 +155,9 @@ export class Oracle {
           : record.removed !== undefined || operation.type !== "remove" || isOther(record.value, operation.value)
       )
     }
-    if ((records.length === 0 || operation.type === "add") && this.mayBeForgotten(written)) return true
+    // Or older values of a part that was away for too long are there again.
+    const canBeLacking = records.length === 0 || operation.type === "add" || this.mayReturn
+    if (canBeLacking && this.mayBeForgotten(written)) return true
     return records.some((record) =>
       record.type === "lww"
         ? Timestamp.compare(record.time, stamp) >= 0
