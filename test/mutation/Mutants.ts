@@ -342,7 +342,7 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "24",
     "every fresh node is a candidate",
     "Founding",
-    "if (present[0] !== step.self.nodeId) return false",
+    "if (candidate(step, fresh) !== step.self.nodeId) return false",
     ""
   ),
   inProtocol(
@@ -384,8 +384,8 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "28",
     "who knows of a live cluster founds another",
     "Founding",
-    " || fresh.formerVoters.length > 0) return false\n  const present",
-    ") return false\n  const present"
+    " || fresh.formerVoters.length > 0) return false\n  if (candidate",
+    ") return false\n  if (candidate"
   ),
   inProtocol("29", "nobody probes", "Probing", "if (step.nowMs >= nextProbeAtMs) probeAll(step)", "void nextProbeAtMs"),
   inProtocol(

@@ -10,7 +10,7 @@ import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
 import { type JoinRequestPayload, protocolVersion } from "../wire/MembershipMessages.ts"
 import { maxFreshNodes, maxKnownAddresses, maxOpeningListBytes, withinBytes } from "./Bounds.ts"
 import type { Fresh, FreshNode } from "./ClusterState.ts"
-import { candidates, tryFound } from "./Founding.ts"
+import { candidate, tryFound } from "./Founding.ts"
 import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import { onceFor } from "./OnceFor.ts"
@@ -19,12 +19,23 @@ import type { Step } from "./Transition.ts"
 /** In `features` of a join request: the node keeps partition data, so that partitions are copied to and from it. */
 export const dataFeature = "data"
 
+/**
+ * What a fresh node tells of the addresses it knows. A join request opens connections, and an opening frame is small:
+ * of more addresses than fit the candidate's comes first. Its seeds need not be those of the others, and nobody founds
+ * before those who wait for it have spoken to it.
+ */
+const toldAddresses = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
+  const told = withinBytes(fresh.known, maxOpeningListBytes)
+  if (told.length === fresh.known.length && told.length < maxKnownAddresses) return told
+  const first = fresh.heard.get(candidate(step, fresh))?.address
+  return first === undefined ? told : withinBytes([...new Set([first, ...told])], maxOpeningListBytes)
+}
+
 const bootstrapFields = (step: Step, fresh: Fresh) => ({
   incarnation: step.self.incarnation,
   lastVersion: step.state.lastVersion,
   seeds: fresh.seeds,
-  // A join request opens connections, and an opening frame is small.
-  known: withinBytes(fresh.known, maxOpeningListBytes),
+  known: toldAddresses(step, fresh),
   promise: fresh.promise.term,
   promisedTo: fresh.promise.to,
   noFound: fresh.formerVoters.length > 0
@@ -62,13 +73,21 @@ export const notMasterYet = (step: Step, fresh: Fresh): ClusterMessageOf<"JOIN_R
 // Fresh nodes tell each other all they know with every request, and as a rule it is known.
 const addressSetOf = onceFor((addresses: ReadonlyArray<string>): ReadonlySet<string> => new Set(addresses))
 
-/** Adds addresses to those worth asking; new ones are asked soon. */
-export const learnAddresses = (step: Step, addresses: ReadonlyArray<string>): void => {
+/**
+ * Adds the address of who speaks and those that it told to those worth asking; new ones are asked soon. Of those told
+ * that find no room the first is asked once.
+ */
+export const learnAddresses = (step: Step, told: ReadonlyArray<string>, speaker?: string): void => {
   const fresh = step.fresh
   if (fresh === undefined) return
   const own = Mesh.ownAddress(step)
   const isNew = (address: string): boolean => address !== own && !addressSetOf(fresh.known).has(address)
-  if (fresh.known.length >= maxKnownAddresses || !addresses.some(isNew)) return
+  if (fresh.known.length >= maxKnownAddresses) {
+    const beyondKnown = told.find(isNew)
+    return beyondKnown === undefined ? undefined : step.setFresh({ beyondKnown })
+  }
+  const addresses = speaker === undefined ? told : [speaker, ...told]
+  if (!addresses.some(isNew)) return
   const known = new Set(fresh.known)
   for (const address of addresses) if (address !== own && known.size < maxKnownAddresses) known.add(address)
   if (known.size > fresh.known.length) step.setFresh({ known: [...known], nextJoinAtMs: step.nowMs })
@@ -118,7 +137,7 @@ export const learnFresh = (step: Step, request: JoinRequestPayload, connection: 
   const address = formatAddress(request.host, request.clusterPort)
   resolveSeed(step, address, request.nodeId)
   resolveSeed(step, Mesh.connectionOf(step, connection)?.dialled, request.nodeId)
-  learnAddresses(step, [address, ...(request.known ?? [])])
+  learnAddresses(step, request.known ?? [], address)
   const fresh = step.fresh
   // A node of the reference founds with nobody: it is no candidate, and promises nothing.
   if (fresh === undefined || request.incarnation === undefined) return
@@ -147,7 +166,7 @@ const considerPromise = (step: Step, nodeId: string, node: FreshNode): void => {
   const fresh = step.fresh
   if (fresh === undefined || fresh.formerVoters.length > 0 || node.noFound) return
   if (node.promise.to !== nodeId || node.promise.term <= fresh.promise.term) return
-  if (candidates(step, fresh)[0] !== nodeId) return
+  if (candidate(step, fresh) !== nodeId) return
   step.setFresh({ promise: node.promise, nextJoinAtMs: step.nowMs })
 }
 
@@ -196,15 +215,20 @@ const askAll = (step: Step): void => {
     return ask(step, fresh, [target.address])
   }
   if (target !== undefined) step.setFresh({ target: undefined })
-  ask(step, fresh, withCandidate(step, fresh))
+  step.setFresh({ beyondKnown: undefined })
+  ask(step, fresh, worthAsking(step, fresh))
 }
 
-// Of many fresh nodes not all addresses are remembered. Whom all wait for has to hear from them, or it founds nothing.
-const withCandidate = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
-  const { heard, known } = fresh
+// Of many fresh nodes not all addresses are remembered. Whom all wait for has to hear from them, and they from it.
+const worthAsking = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
+  const { beyondKnown, heard, known } = fresh
   if (known.length < maxKnownAddresses) return known
-  const candidate = heard.get(candidates(step, fresh)[0] ?? "")
-  return candidate === undefined || addressSetOf(known).has(candidate.address) ? known : [candidate.address, ...known]
+  const awaited = candidate(step, fresh)
+  const further =
+    awaited === step.self.nodeId
+      ? Array.from(heard, ([, { address }]) => address)
+      : [heard.get(awaited)?.address, beyondKnown].filter((address) => address !== undefined)
+  return [...new Set([...further, ...known])]
 }
 
 /** A node answers for a live cluster: ask there, at once and then first. */

@@ -94,6 +94,8 @@ export interface Fresh {
   readonly seeds: ReadonlyArray<Seed>
   /** Addresses worth asking: seeds, and what others told. */
   readonly known: ReadonlyArray<string>
+  /** An address that another told first and that found no room among the known: it may be the candidate's. */
+  readonly beyondKnown: string | undefined
   readonly heard: PersistentMap<NodeId, FreshNode>
   readonly promise: Promise
   readonly claimedAtMs: number
@@ -271,6 +273,7 @@ export const freshPhase = (nowMs: number, seeds: ReadonlyArray<Seed>): Fresh => 
   sinceMs: nowMs,
   seeds,
   known: seeds.map((seed) => seed.address),
+  beyondKnown: undefined,
   heard: PersistentMap.from<NodeId, FreshNode>([]),
   promise: noPromise,
   claimedAtMs: Number.NEGATIVE_INFINITY,

@@ -20,11 +20,21 @@ import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
 
 /** Fresh nodes that are present and may found, this one included, lowest id first. */
-export const candidates = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
+const candidates = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
   const present = [...fresh.heard].filter(
     ([, node]) => !node.noFound && step.nowMs - node.heardAtMs < step.timing.freshPresentMs
   )
   return [step.self.nodeId, ...present.map(([nodeId]) => nodeId)].toSorted(compareCodePoints)
+}
+
+/** The lowest of them: every fresh node waits for it. */
+export const candidate = (step: Step, fresh: Fresh): string => {
+  let lowest = step.self.nodeId
+  for (const [nodeId, node] of fresh.heard) {
+    if (node.noFound || step.nowMs - node.heardAtMs >= step.timing.freshPresentMs) continue
+    if (compareCodePoints(nodeId, lowest) < 0) lowest = nodeId
+  }
+  return lowest
 }
 
 const foundingBase = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): ViewBase => {
@@ -90,9 +100,9 @@ const founded = (step: Step, fresh: Fresh, group: ReadonlyArray<string>): Cluste
 /** Founds if this node is the candidate and has what it takes. True when the others must be asked for promises. */
 export const tryFound = (step: Step, fresh: Fresh): boolean => {
   if (step.nowMs - fresh.liveClusterAtMs < step.timing.liveClusterMs || fresh.formerVoters.length > 0) return false
-  const present = candidates(step, fresh)
-  if (present[0] !== step.self.nodeId) return false
+  if (candidate(step, fresh) !== step.self.nodeId) return false
   if (fresh.seeds.length > 0 && step.nowMs - fresh.sinceMs < step.timing.candidacyMs) return false
+  const present = candidates(step, fresh)
   if (!foundingGroup(step, fresh, present).includes(step.self.nodeId)) return false
 
   const inRound = fresh.promise.to === step.self.nodeId && step.nowMs - fresh.claimedAtMs < step.timing.foundingRoundMs

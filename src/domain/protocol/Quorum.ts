@@ -67,7 +67,7 @@ export const majority: QuorumPolicy = {
 
 /**
  * As {@link majority}, and never fewer than `count` voters: for a cluster of known size, whose survivors must not
- * shrink below it step by step. `count` is a whole number from 1.
+ * shrink below it step by step. `count` is a whole number from 1; above 257 nodes that all start at once found nothing.
  */
 export const staticQuorum = (count: number): QuorumPolicy => {
   if (!Number.isSafeInteger(count) || count < 1) {

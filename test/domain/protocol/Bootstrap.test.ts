@@ -1,7 +1,11 @@
 /** How nodes that know only addresses become a cluster. */
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { start } from "../../../src/domain/protocol/AwakeClock.ts"
+import * as Bootstrap from "../../../src/domain/protocol/Bootstrap.ts"
 import { maxFreshNodes, maxKnownAddresses } from "../../../src/domain/protocol/Bounds.ts"
+import { staticQuorum } from "../../../src/domain/protocol/Quorum.ts"
+import { Step } from "../../../src/domain/protocol/Transition.ts"
 import { addressOf, VirtualCluster } from "../../simulation/VirtualCluster.ts"
 import { joinRequest, Transcript } from "./Transcript.ts"
 
@@ -175,5 +179,43 @@ describe("of more fresh nodes than addresses are remembered", () => {
     hear("a9", 900)
     node.until(2500)
     expect(node.text()).toContain("#900 -> JOIN_REQUEST of n5")
+  })
+
+  it("the candidate asks everybody it heard: they promise to whom they hear", () => {
+    const node = new Transcript("n1", { seeds: ["n2"] }).tick()
+    const last = maxKnownAddresses + 5
+    for (let i = 1; i <= last; i++) node.accepted(i).receive(i, joinRequest(`n${100 + i}`))
+    node.text()
+    node.until(2500)
+    expect(node.text()).toContain(`#${last} -> JOIN_REQUEST of n1`)
+  })
+
+  it("the candidate's address is told first, and asked although there is no room for it", () => {
+    const told = new Array<string>()
+    const teller = new Transcript("n5", { seeds: ["n1"] }).tick()
+    for (let i = 0; i < 40; i++) teller.accepted(10 + i).receive(10 + i, joinRequest(`n${100 + i}`))
+    teller.accepted(900).receive(900, joinRequest("a9"))
+    const { phase } = teller.state
+    if (phase._tag === "Fresh")
+      told.push(...(Bootstrap.notMasterYet(new Step(teller.state, start(0)), phase).known ?? []))
+    expect(told[0]).toBe("127.0.0.1:9009")
+    expect(told.length).toBeLessThan(40)
+
+    const node = new Transcript("n6", { seeds: ["n1"] }).tick()
+    for (let i = 0; i < maxKnownAddresses; i++) node.accepted(10 + i).receive(10 + i, joinRequest(`n${100 + i}`))
+    node.text()
+    node.accepted(800).receive(800, joinRequest("n5", { known: told }))
+    node.until(2500)
+    expect(node.text().match(/dial 127\.0\.0\.1:9009/g)).toHaveLength(1)
+  })
+
+  it("101 with a fixed quorum found together, although the lowest id has three seeds", () => {
+    const world = new VirtualCluster({ policy: staticQuorum(51) })
+    const ids = Array.from({ length: 100 }, (_, index) => `n${index + 1}`)
+    const seeds = ids.slice(0, 16).map(addressOf)
+    for (const id of ids) world.start(id, { seeds, node: { partitionCount: 4 } })
+    world.start("a200", { seeds: seeds.slice(0, 3), node: { partitionCount: 4 } })
+    expect(world.converge(15_000)).toBeLessThan(15_000)
+    expect(world.living.filter(({ state }) => state.phase._tag === "Joined")).toHaveLength(101)
   })
 })
