@@ -293,7 +293,28 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "23",
     "what was out of touch for too long is merged",
     "Tombstones",
-    "return markMs > 0 && told.ageMs >",
-    "return markMs < 0 && told.ageMs >"
+    "return told.ageMs > staleShare",
+    "return markMs < 0 && told.ageMs > staleShare"
+  ),
+  inReplication(
+    "23",
+    "data of which as much is forgotten counts as too old",
+    "Tombstones",
+    "if (known.markMs >= markMs) return false",
+    "if (markMs === 0) return false"
+  ),
+  inReplication(
+    "23",
+    "what the owner has refused as too old comes back with a copy",
+    "CopyIn",
+    "partition.isSetAside ? { baseMs: 0, markMs: epoch.markMs } : epoch",
+    "epoch"
+  ),
+  inReplication(
+    "23",
+    "a copy is taken in beside what its owner waits for",
+    "CopyIn",
+    "(epoch.markMs > 0 || isRecovering(step, partition.id))",
+    "epoch.markMs > 0"
   )
 ]

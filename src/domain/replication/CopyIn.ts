@@ -6,7 +6,7 @@
 import type { Epoch } from "../data/Epoch.ts"
 import { memberAs } from "../protocol/ClusterView.ts"
 import type { ClusterMessageOf } from "../wire/ClusterMessage.ts"
-import { isReplica, rowOf } from "./Authority.ts"
+import { isRecovering, isReplica, rowOf } from "./Authority.ts"
 import { planVersionOf } from "../protocol/Custody.ts"
 import type { Awaited, CopyIn, PartitionData, Readied } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
@@ -14,7 +14,6 @@ import type { StoreResult } from "./DataCommand.ts"
 import { memberIncarnation } from "./Sight.ts"
 import { isStray } from "./Strays.ts"
 import * as Tombstones from "./Tombstones.ts"
-import { touchOf } from "./Touch.ts"
 
 export type PartOutcome =
   | "taken"
@@ -68,12 +67,10 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
   return "taken"
 }
 
-// Has this node data of another history, which the source's marks do not tell of?
-const isNews = (step: DataStep, partition: PartitionData, epoch: Epoch | undefined): boolean => {
-  if (epoch === undefined || epoch.markMs === 0 || !isStray(step, partition)) return false
-  const { ageMs, commonMs } = touchOf(step, partition)
-  return commonMs === undefined || commonMs > ageMs
-}
+// Does this node hold what the owner has to judge first? The marks in a copy do not tell of another history, nor of what
+// was out of touch for too long; and an owner that recovers waits for what this node holds and knows to be gone.
+const isNews = (step: DataStep, partition: PartitionData, epoch: Epoch | undefined): boolean =>
+  epoch !== undefined && (epoch.markMs > 0 || isRecovering(step, partition.id)) && isStray(step, partition)
 
 interface Beginning {
   readonly from: string
@@ -90,7 +87,9 @@ const begin = (
   // What was left here from before must not bring back what the owner has collected since.
   const mayHold = partition.hasData || !step.state.isOpened
   if (epoch !== undefined && mayHold && !isReplica(step, partition.id) && partition.readied === undefined) {
-    step.store(partition.id, { _tag: "Collect", epoch, keys: "all" }, { _tag: "Nothing" })
+    // Nor what the owner has refused as too old, of before its own time as well.
+    const gone = partition.isSetAside ? { baseMs: 0, markMs: epoch.markMs } : epoch
+    step.store(partition.id, { _tag: "Collect", epoch: gone, keys: "all" }, { _tag: "Nothing" })
     // What the source has is among it, until it comes.
     Tombstones.forget(step, partition)
   }

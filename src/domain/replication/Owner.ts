@@ -225,7 +225,7 @@ export const offer = (
 ): void => {
   const partition = step.partition(partitionId)
   const isWelcome = Strays.isWelcome(step, partition)
-  if (isWelcome && from !== step.selfId && Tombstones.isStale(step, partition, told)) {
+  if (isWelcome && from !== step.selfId && Tombstones.isStale(step, partition, known, told)) {
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false, stale: true })
   }
   if (!isWelcome || !Recovering.admits(step, partition, { nodeId: from, incarnation, epoch: known, touch: told })) {

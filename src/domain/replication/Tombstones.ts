@@ -65,11 +65,15 @@ export const inSync = (step: DataStep, partition: PartitionData): void => {
   if (partition.hasData && isOld) note(step, partition)
 }
 
-/** Could data that was out of touch for so long bring back what the owner of the partition has removed and forgotten? */
-export const isStale = (step: DataStep, partition: PartitionData, told: Touch): boolean => {
+/**
+ * Could data that was out of touch for so long bring back what the owner of the partition has removed and forgotten?
+ * Not if the same is forgotten of it: it has come, or was taken over, since.
+ */
+export const isStale = (step: DataStep, partition: PartitionData, known: Epoch, told: Touch): boolean => {
   const { markMs } = partition.epoch
+  if (known.markMs >= markMs) return false
   const agedMs = Math.max(step.state.settings.tombstoneHorizonMs, step.wallMs - markMs)
-  return markMs > 0 && told.ageMs > staleShare * agedMs && isOfOneHistory(told, partition)
+  return told.ageMs > staleShare * agedMs && isOfOneHistory(told, partition)
 }
 
 /** The wall clock at a monotonic time, no earlier than 1970. */

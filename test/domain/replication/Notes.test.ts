@@ -28,6 +28,8 @@ const offer = (epoch: Epoch, key: string, ageMs = 0, batch = 1) => ({
 })
 const size: StoreResult = { _tag: "Size", records: 1, version: 1 }
 const merges = (plane: Plane) => plane.requests.flatMap((request) => (request._tag === "Merge" ? [request.epoch] : []))
+const collects = (plane: Plane) =>
+  plane.requests.flatMap((request) => (request._tag === "Collect" ? [request.epoch] : []))
 const noteOf = (plane: Plane) =>
   plane.requests.flatMap((request) =>
     request._tag === "SetNote" ? [Result.getOrThrow(noteCodec.decode(request.note))] : []
@@ -83,6 +85,21 @@ describe("data that was out of touch while removals were forgotten is set aside 
     expect(merges(a)).toEqual([])
     a.told("c", offer(Epoch.none, "old", 500))
     expect(merges(a)).toEqual([{ baseMs: 0, markMs: 4000 }])
+  })
+
+  it("and data of which as much is forgotten is not too old: it has come since", () => {
+    const a = owner()
+    a.told("c", offer({ baseMs: 0, markMs: 4000 }, "old", 5000))
+    expect(a.text()).not.toContain("stale")
+    expect(merges(a)).toEqual([{ baseMs: 0, markMs: 4000 }])
+  })
+
+  it("what was set aside goes when its node takes the partition in again, as far as is forgotten", () => {
+    const c = new Plane("c", { version: 5, rows: ["a+b"] }, settings, noted(Epoch.none, 400)).after(50)
+    c.partition.isSetAside = true
+    c.receive("a", { ...partOf("5-1", 0), epoch: marked })
+    expect(collects(c)).toEqual([{ baseMs: 0, markMs: 500 }])
+    expect(c.partition.copyIn?.migrationId).toBe("5-1")
   })
 
   it("where nothing was forgotten nothing is too old", () => {
@@ -164,6 +181,17 @@ describe("what the other part of a split has written is merged, however old it i
   })
 })
 
+describe("what an owner waits for is handed over before a copy is taken in (rule 22)", () => {
+  it("of what is gone as well, of which the copy tells nothing", () => {
+    const c = new Plane("c", { ...table, rows: ["a+b"] }, {}, noted(marked)).after(50)
+    c.receive("a", { ...partOf("6-1", 0), epoch: Epoch.none })
+    expect(c.text()).toContain("copied 0: false")
+    expect(c.partition.epoch).toEqual(marked)
+    c.table({ ...table, version: 7, recovering: [] }).receive("a", { ...partOf("7-1", 0), epoch: Epoch.none })
+    expect(c.partition.copyIn?.migrationId).toBe("7-1")
+  })
+})
+
 describe("whoever is cut off writes what nobody else hears of, in their last view already (rule 22)", () => {
   it("so the last touch in it says since when they have parted", () => {
     const c = new Plane("c", { version: 5, rows: ["c+d"] }, { repairIntervalMs: 1e9 })
@@ -187,7 +215,7 @@ describe("whoever is cut off writes what nobody else hears of, in their last vie
     a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true })
     // Its own data is that of another cluster, of which b's marks say nothing.
     a.told("b", offer(marked, "new"))
-    expect(a.requests.flatMap((request) => (request._tag === "Collect" ? [request.epoch] : []))).toEqual([])
+    expect(collects(a)).toEqual([])
   })
 
   it("marks that a process brings along from there say nothing of what was written here since", () => {

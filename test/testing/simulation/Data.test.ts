@@ -195,7 +195,10 @@ describe("runs in which writes were lost once", () => {
     { seed: 254, nodes: 5, policy: available, why: "who was cut off took the time of leaving for that of parting" },
     { seed: 358, nodes: 5, policy: available, why: "the same, with what the cut-off owner had written alone" },
     { seed: 926, nodes: 5, policy: available, why: "half of what was handed over was told as all there is" },
-    { seed: 2360, nodes: 3, policy: available, why: "a clock that jumped ahead made removals old" }
+    { seed: 2360, nodes: 3, policy: available, why: "a clock that jumped ahead made removals old" },
+    { seed: 5384, nodes: 3, policy: available, why: "an owner took what it had been told of for too old" },
+    { seed: 4424, nodes: 3, policy: available, why: "a copy came before what its destination knew to be gone" },
+    { seed: 2717, nodes: 4, policy: staticQuorum(3), why: "a copy was merged with data that was out of touch for long" }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()
