@@ -316,5 +316,19 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "CopyIn",
     "(epoch.markMs > 0 || isRecovering(step, partition.id))",
     "epoch.markMs > 0"
+  ),
+  inReplication(
+    "23",
+    "who is promoted has been out of touch for as long as before",
+    "DataPlane",
+    "if (owns && (!partition.wasOwner || partition.recovery !== undefined)) Touch",
+    "if (owns && partition.recovery !== undefined) Touch"
+  ),
+  inReplication(
+    "23",
+    "what a lone owner writes first is as old as its empty partition",
+    "Owner",
+    "if (!partition.hasData) touch",
+    "if (!partition.hasData && isRecovering(step, partition.id)) touch"
   )
 ]

@@ -144,6 +144,8 @@ const partitionSeen = (step: DataStep, partition: PartitionData): void => {
   const holds = isReplica(step, partition.id)
   if (!isRecovering(step, partition.id) || !owns) Tombstones.breakOff(step, partition)
   if (!isRecovering(step, partition.id)) {
+    // The owner's copy counts, as of now: what it is promoted with, or what has come together.
+    if (owns && (!partition.wasOwner || partition.recovery !== undefined)) Touch.touch(step, partition)
     partition.recovery = undefined
     partition.handedTo = undefined
     // Others hold it now, and go on.

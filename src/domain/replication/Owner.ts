@@ -77,6 +77,8 @@ export const request = (step: DataStep, replyTo: ReplyTo, body: DataBodyOf<"requ
     return refuse(step, replyTo, "notEnoughReplicas", `${copies} of ${minCopies} replicas are listed`, copies)
   }
   partition.storing++
+  // Nothing of it is older.
+  if (!partition.hasData) touch(step, partition)
   partition.hasData = true
   const stamped = work.type === "stamped" ? work.deltas : undefined
   step.store(

@@ -70,6 +70,12 @@ describe("what was forgotten before a restart stays forgotten (rule 22)", () => 
   })
 })
 
+/** What a plane says of data that it hands over. */
+const stray = (plane: Plane) => {
+  plane.partition.hasData = true
+  return plane.after(50).stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk).offered
+}
+
 describe("data that was out of touch while removals were forgotten is set aside (rule 23)", () => {
   const settings = { tombstoneHorizonMs: 1000, repairIntervalMs: 1e9 }
   const owner = () => {
@@ -128,12 +134,6 @@ describe("data that was out of touch while removals were forgotten is set aside 
     expect(b.offered?.ageMs).toBe(5050)
   })
 })
-
-/** What a plane says of data that it hands over. */
-const stray = (plane: Plane) => {
-  plane.partition.hasData = true
-  return plane.after(50).stored({ _tag: "Size", records: 1, version: 1 }).stored(chunk).offered
-}
 
 describe("what the other part of a split has written is merged, however old it is (rule 22)", () => {
   const table = { version: 5, rows: ["a+b"] }
@@ -226,6 +226,28 @@ describe("whoever is cut off writes what nobody else hears of, in their last vie
     a.table({ ...table, incarnations: { a: 2 } }).after(2000)
     a.told("c", offer(Epoch.none, "here"))
     expect(merges(a)).toEqual([{ baseMs: marked.baseMs, markMs: 0 }])
+  })
+})
+
+describe("what an owner acknowledges alone is not as old as its last touch with others (rule 23)", () => {
+  const settings = { repairIntervalMs: 1e9 }
+  const gone = { version: 7, rows: ["a"] }
+
+  it("its copy counts from when it is promoted", () => {
+    const b = new Plane("b", { version: 5, rows: ["a+b"] }, settings).after(5000)
+    b.partition.hasData = true
+    expect(stray(b.table({ version: 6, rows: ["b"] }).table(gone))?.ageMs).toBe(50)
+  })
+
+  it("or from when it opens what has come together", () => {
+    const recovers = { version: 5, rows: ["b"], recovering, members: ["a", "b"] }
+    const b = new Plane("b", recovers, settings).after(5000).table({ version: 6, rows: ["b"] })
+    expect(stray(b.table(gone))?.ageMs).toBe(50)
+  })
+
+  it("and nothing of an empty partition is older than the first write", () => {
+    const b = new Plane("b", { version: 5, rows: ["b"] }, settings).after(5000)
+    expect(stray(b.put(1, "first").stored(wrote("first")).table(gone))?.ageMs).toBe(50)
   })
 })
 

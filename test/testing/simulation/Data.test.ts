@@ -198,7 +198,19 @@ describe("runs in which writes were lost once", () => {
     { seed: 2360, nodes: 3, policy: available, why: "a clock that jumped ahead made removals old" },
     { seed: 5384, nodes: 3, policy: available, why: "an owner took what it had been told of for too old" },
     { seed: 4424, nodes: 3, policy: available, why: "a copy came before what its destination knew to be gone" },
-    { seed: 2717, nodes: 4, policy: staticQuorum(3), why: "a copy was merged with data that was out of touch for long" }
+    {
+      seed: 2717,
+      nodes: 4,
+      policy: staticQuorum(3),
+      why: "a copy was merged with data that was out of touch for long"
+    },
+    {
+      seed: 8348,
+      nodes: 3,
+      policy: available,
+      why: "what a lone owner wrote was as old as its last touch with others"
+    },
+    { seed: 8692, nodes: 3, policy: available, why: "the same, after a promotion" }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()
