@@ -1,10 +1,11 @@
 /**
- * A node of a benchmark, in a process of its own: the cluster as it ships, over TCP, with its data in memory. It is
- * told by messages what to do, and ends with the process that started it.
+ * A node of a benchmark, in a process of its own: the cluster as `squadron node` runs it, over TCP, with its data in
+ * memory. It is told by messages what to do, and ends with the process that started it.
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import { ClusterConfig } from "../../src/domain/model/ClusterConfig.ts"
 import { NodeConfig } from "../../src/domain/model/NodeConfig.ts"
+import * as HeapGrowth from "../../src/layers/HeapGrowth.ts"
 import * as NodeCluster from "../../src/layers/NodeCluster.ts"
 import * as PartitionStoreMemory from "../../src/layers/PartitionStoreMemory.ts"
 import { Transport } from "../../src/services/Transport.ts"
@@ -72,6 +73,6 @@ const program = Effect.gen(function* () {
   process.on("disconnect", () => process.exit(0))
   process.send?.({ address: Context.get(node, Transport).localAddress })
   return yield* Effect.never
-}).pipe(Effect.scoped)
+}).pipe(Effect.scoped, Effect.provide(HeapGrowth.layer()))
 
 await Effect.runPromise(program)

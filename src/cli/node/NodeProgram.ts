@@ -6,6 +6,7 @@ import type { NodeConfig } from "../../domain/model/NodeConfig.ts"
 import type { StopReason } from "../../domain/protocol/ClusterCommand.ts"
 import type { QuorumPolicy } from "../../domain/protocol/Quorum.ts"
 import type { ClusterServices } from "../../layers/Cluster.ts"
+import * as HeapGrowth from "../../layers/HeapGrowth.ts"
 import * as NodeCluster from "../../layers/NodeCluster.ts"
 import * as PartitionStoreMemory from "../../layers/PartitionStoreMemory.ts"
 import type { TransportBindError } from "../../layers/transport/TransportBindError.ts"
@@ -126,4 +127,4 @@ const start = (
 
 /** Runs the node until it is asked to stop; completes when it has left, fails when it cannot join or go on. */
 export const runNode = (program: NodeProgram): Effect.Effect<void, CommandFailed | Failure, Signals | Stdio.Stdio> =>
-  start(program).pipe(Effect.scoped, Effect.provide(Logs.layer(program.node.nodeId)))
+  start(program).pipe(Effect.scoped, Effect.provide(Layer.merge(Logs.layer(program.node.nodeId), HeapGrowth.layer())))
