@@ -330,5 +330,12 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "Owner",
     "if (!partition.hasData) touch",
     "if (!partition.hasData && isRecovering(step, partition.id)) touch"
+  ),
+  inReplication(
+    "19",
+    "who drops out of a founding has had no complete copy",
+    "DataPlane",
+    "const isComplete = (step.state.recovering.get(partition.id) ?? []).length === 0",
+    "const isComplete = !step.state.recovering.has(partition.id)"
   )
 ]

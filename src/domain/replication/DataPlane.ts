@@ -129,7 +129,9 @@ const becomeOther = (step: DataStep, before: Sight): void => {
     partition.recovery = undefined
     partition.handedTo = undefined
     partition.suspendedTo = 0
-    if (partition.wasReplica && !isRecovering(step, partition.id)) partition.wasHeld = true
+    // Where nobody from before is awaited, as at a founding, there was nothing that it could lack.
+    const isComplete = (step.state.recovering.get(partition.id) ?? []).length === 0
+    if (partition.wasReplica && isComplete) partition.wasHeld = true
     partition.wasOwner = false
     partition.wasReplica = false
     partition.isReleased = false

@@ -375,6 +375,16 @@ describe("a partition without survivors", () => {
     expect(b.held).toEqual([0])
   })
 
+  it.each([
+    { why: "also where it waited for nobody, as at a founding", replicas: [], held: [0] },
+    { why: "but not where it waited for others", replicas: ["a"], held: [] }
+  ])("$why", ({ held, replicas }) => {
+    const b = new Plane("b", { version: 5, rows: ["a+b"], recovering: [{ partitionId: 0, replicas }] })
+    const awaiting = [{ partitionId: 0, replicas: ["a", "b"] }]
+    b.table({ version: 7, rows: ["a+c"], incarnations: { b: 2 }, recovering: awaiting })
+    expect(b.held).toEqual(held)
+  })
+
   it("is not reported when somebody hands it over", () => {
     const a = new Plane("a", { ...lost, recovering: [{ partitionId: 0, replicas: [] }] })
     const content = { chunks: [], deltas: [{ mapName: "m", key: "k", entry: new Uint8Array([1]) }] }

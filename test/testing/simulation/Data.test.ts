@@ -210,7 +210,8 @@ describe("runs in which writes were lost once", () => {
       policy: available,
       why: "what a lone owner wrote was as old as its last touch with others"
     },
-    { seed: 8692, nodes: 3, policy: available, why: "the same, after a promotion" }
+    { seed: 8692, nodes: 3, policy: available, why: "the same, after a promotion" },
+    { seed: 968, nodes: 3, policy: available, why: "empty partitions of a founding that nobody opened were reported" }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()
