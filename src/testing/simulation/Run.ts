@@ -139,8 +139,8 @@ const runOnce = (options: Settled, schedule: ReadonlyArray<Fault>, transcript: T
     ...(keeper === undefined
       ? {}
       : {
-          executes: (_: Process, command: ClusterCommand) => {
-            if (command._tag === "Publish") keeper.published(command.changes)
+          executes: (process: Process, command: ClusterCommand) => {
+            if (command._tag === "Publish") keeper.published(process, command.changes)
             if (command._tag === "Stop") keeper.left()
           }
         })

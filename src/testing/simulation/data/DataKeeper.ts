@@ -5,6 +5,7 @@
  */
 import { DigestTree } from "../../../domain/data/DigestTree.ts"
 import type { ClusterChange } from "../../../domain/model/ClusterChange.ts"
+import type { MemberInfo } from "../../../domain/model/MemberInfo.ts"
 import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
 import type { Process } from "../Process.ts"
@@ -36,6 +37,8 @@ export class DataKeeper {
   private readonly onTheirWay = new Set<number>()
   /** A part of a split has had the time to take for lost what only the other part holds: both merge when they meet. */
   private wasSplitLong = false
+  /** Reported by a part of a split: the other part may hold it. */
+  private readonly inPart = new Set<number>()
   /** Of the view when the cluster was last repaired. */
   private lineage = ""
   /** Backups that every row had when the cluster was last repaired. */
@@ -252,8 +255,21 @@ export class DataKeeper {
   }
 
   /** A kernel tells its subscribers. */
-  published(changes: ReadonlyArray<ClusterChange>): void {
-    for (const change of changes) if (change._tag === "PartitionLost") this.reported.add(change.partitionId)
+  published({ joined }: Process, changes: ReadonlyArray<ClusterChange>): void {
+    for (const change of changes) {
+      if (change._tag !== "PartitionLost") continue
+      this.reported.add(change.partitionId)
+      if (this.isPart(joined?.view.members ?? [])) this.inPart.add(change.partitionId)
+    }
+  }
+
+  // Do others live that have been full members, and are none of these?
+  private isPart(members: ReadonlyArray<MemberInfo>): boolean {
+    const present = new Set(
+      members.filter(({ state }) => state !== "dead").map((one) => `${one.nodeId}@${one.incarnation ?? 0}`)
+    )
+    const others = this.world().living.filter(({ id, state }) => !present.has(`${id}@${state.self.incarnation}`))
+    return others.some((one) => this.members.has(one) || this.world().planes?.planes.get(one)?.state.isListed === true)
   }
 
   unrest(): string | undefined {
@@ -261,7 +277,7 @@ export class DataKeeper {
     return world.planes === undefined ? undefined : unrest(world, world.planes)
   }
   checkEnd(): void {
-    const mayBe = (id: number) => this.wasSplitLong || this.onTheirWay.has(id)
+    const mayBe = (id: number) => this.wasSplitLong || this.onTheirWay.has(id) || this.inPart.has(id)
     const certain = [...this.reported].filter((id) => !mayBe(id) || this.gone.has(id))
     if (listed(this.gone) !== listed(new Set(certain))) {
       throw new Violation(`partitions ${listed(this.gone)} are lost, and ${listed(this.reported)} are reported`)
