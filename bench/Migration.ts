@@ -13,7 +13,7 @@ import { parseArgs } from "node:util"
 import { ClusterConfig } from "../src/domain/model/ClusterConfig.ts"
 import { defaultDataSettings } from "../src/domain/replication/DataSettings.ts"
 import { Load, Nothing, Partitions, Watched } from "./nodes/Commands.ts"
-import { type NodeProcess, settle, withNodes } from "./nodes/Nodes.ts"
+import { masterOf, type NodeProcess, settle, withNodes } from "./nodes/Nodes.ts"
 
 const { values: flags } = parseArgs({
   options: {
@@ -40,6 +40,8 @@ const many = {
 const baselineMs = flags.quick ? 5000 : 15_000
 /** Some of both ends of the copy belong to it: the load goes on so long before and after. */
 const aroundMs = 500
+/** Until everybody is heard again. */
+const calmMs = 5000
 
 const isPositive = (value: number) => Number.isFinite(value) && value > 0
 if (![rate, perSecond, valueBytes, one.bytes, many.count, many.bytes].every(isPositive) || valueBytes > mib) {
@@ -97,8 +99,15 @@ const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<M
     say(`fills partition ${index + 1} of ${size.count} …`)
     await source.ask({ type: "fill", partitionId, bytes: size.bytes, valueBytes }, Nothing)
   }
+  say("collects garbage …")
+  for (const node of nodes) {
+    await node.ask({ type: "collect" }, Nothing)
+    // To collect a gigabyte a process stands still for so long that another may have taken its mastership over.
+    await pause(calmMs)
+  }
+  await settle(nodes, false)
   say("baseline …")
-  // Until code is compiled, and what the filling has left is collected.
+  // Until code is compiled.
   await loaded(client, partitionIds, () => pause(3000))
   const baseline = await loaded(client, partitionIds, () => pause(baselineMs))
   const watched = [source, destination, client]
@@ -109,7 +118,8 @@ const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<M
     await pause(aroundMs)
     const startMs = performance.now()
     const { source: owner, destination: to, client: backup } = roles
-    await client.ask({ type: "move", partitionIds, source: owner, destination: to, backup }, Nothing)
+    const master = await masterOf(nodes)
+    await master.ask({ type: "move", partitionIds, source: owner, destination: to, backup }, Nothing)
     while (!(await isMoved(client, partitionIds))) await pause(20)
     seconds = (performance.now() - startMs) / 1000
     await pause(aroundMs)

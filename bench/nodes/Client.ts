@@ -30,6 +30,10 @@ export const settled = Effect.fnUntraced(function* (node: Node, nodes: number) {
   return active === nodes && isFull && waiting === 0
 })
 
+export const isMaster = Effect.fnUntraced(function* (node: Node) {
+  return (yield* Context.get(node, ClusterService).health).isMaster
+})
+
 /** Nothing would be moved. */
 export const isBalanced = Effect.fnUntraced(function* (node: Node) {
   return (yield* Context.get(node, ClusterPartitionService).rebalance).length === 0

@@ -13,6 +13,7 @@ const command = <const Type extends string, const Fields extends Schema.Struct.F
 export const Command = Schema.Union([
   /** Is everyone there, has every partition its backup, and is nothing on its way? */
   command("settled", { nodes: Schema.Number }),
+  command("isMaster", {}),
   /** Would nothing be moved? */
   command("balanced", {}),
   /** Writes each key once, and then for as long as given: `inFlight` at a time, each again when it is done. */
@@ -29,7 +30,9 @@ export const Command = Schema.Union([
   command("startLoad", { partitionIds: Ids, perSecond: Schema.Number, valueBytes: Schema.Number }),
   command("stopLoad", {}),
   command("move", { partitionIds: Ids, source: Schema.String, destination: Schema.String, backup: Schema.String }),
-  /** Watches memory, buffers and heartbeats until `stopWatch`. Collects garbage first. */
+  /** Collects garbage: memory that is watched is compared with what there is then. */
+  command("collect", {}),
+  /** Watches memory, buffers and heartbeats until `stopWatch`, which collects garbage. */
   command("startWatch", {}),
   command("stopWatch", {}),
   command("startProfile", {}),

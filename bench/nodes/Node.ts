@@ -27,6 +27,8 @@ const execute = (node: Client.Node, command: Command): Effect.Effect<unknown, un
   switch (command.type) {
     case "settled":
       return Client.settled(node, command.nodes)
+    case "isMaster":
+      return Client.isMaster(node)
     case "balanced":
       return Client.isBalanced(node)
     case "exchange":
@@ -41,6 +43,8 @@ const execute = (node: Client.Node, command: Command): Effect.Effect<unknown, un
       return Client.stopLoad
     case "move":
       return Effect.as(Client.move(node, command), null)
+    case "collect":
+      return Effect.as(Watch.collect, null)
     case "startWatch":
       return Effect.as(Watch.start(node), null)
     case "stopWatch":

@@ -84,6 +84,12 @@ export const settle = async (
   throw new Error("the nodes did not settle")
 }
 
+/** The node that acts as master. Throws if there is none. */
+export const masterOf = async (nodes: ReadonlyArray<NodeProcess>): Promise<NodeProcess> => {
+  for (const node of nodes) if (await node.ask({ type: "isMaster" }, Settled)) return node
+  throw new Error("no node acts as master")
+}
+
 /** Runs a benchmark with nodes that have agreed; the first is the master. */
 export const withNodes = async <A>(
   options: NodesOptions,
