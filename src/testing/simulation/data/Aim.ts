@@ -55,8 +55,9 @@ export class Aim {
     if (row === undefined) return
     const others = joined.view.members.filter(({ state }) => state === "active").map(({ nodeId }) => nodeId)
     const chosen = random.shuffle(others).slice(0, row.backups.length + 1)
+    // Whoever asks for fewer copies gets fewer: that is not what is tried here.
+    if (chosen.length <= row.backups.length) return
     // A swap of roles now and then, which copies nothing.
-    if (chosen.length === 0) return
     const [destination, ...newBackups] = random.chance(0.25) ? [...row.backups, row.owner] : chosen
     if (destination === undefined) return
     const task = { partitionId: row.partitionId, source: row.owner, destination, newBackups }
