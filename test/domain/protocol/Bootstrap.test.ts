@@ -209,7 +209,7 @@ describe("of more fresh nodes than addresses are remembered", () => {
     expect(node.text().match(/dial 127\.0\.0\.1:9009/g)).toHaveLength(1)
   })
 
-  it("101 with a fixed quorum found together, although the lowest id has three seeds", () => {
+  it("101 with a fixed quorum found together, although the lowest id has three seeds (static, 100 nodes, seed 50)", () => {
     const world = new VirtualCluster({ policy: staticQuorum(51) })
     const ids = Array.from({ length: 100 }, (_, index) => `n${index + 1}`)
     const seeds = ids.slice(0, 16).map(addressOf)
