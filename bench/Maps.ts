@@ -1,8 +1,6 @@
 /**
  * `npm run bench:maps`: `put` with one backup, and `get`, against Redis with one replica on the same machine in the same
- * run. Three nodes in processes of their own; the client is one of them. `--quick` is a short cut of half a minute,
- * `--without-redis` leaves the peer out, `--depth N` says how many operations a pipeline has under way, `--value-bytes N`
- * how large values are; `--json` prints the rows as JSON on the last line.
+ * run. Three nodes in processes of their own; the client is one of them.
  *
  * A `remote` key has its owner and its backup on the two other nodes, so that an operation takes the same way as with
  * Redis: from the client to the owner, to the replica, and back. Contenders take turns; medians of their turns count.
@@ -10,32 +8,31 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus } from "node:os"
-import { parseArgs } from "node:util"
+import { Flags } from "../test/Flags.ts"
 import { median } from "./Harness.ts"
 import { Exchanged, type Keys, Nothing, Profile } from "./nodes/Commands.ts"
 import { type NodeProcess, withNodes } from "./nodes/Nodes.ts"
 import { exchange, type RedisExchange } from "./redis/RedisLoad.ts"
 import { type RedisServers, withRedis } from "./redis/RedisServers.ts"
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    "without-redis": { type: "boolean", default: false },
-    depth: { type: "string", default: "256" },
-    "value-bytes": { type: "string", default: "64" }
-  }
-})
-const depth = Number(flags.depth)
-const valueBytes = Number(flags["value-bytes"])
-const isWhole = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most
-if (!isWhole(depth, 4096) || !isWhole(valueBytes, 2 ** 20)) {
-  console.error("--depth is 1…4096, --value-bytes 1…1048576")
-  process.exit(1)
-}
-const rounds = flags.quick ? 3 : 7
-const warmUps = flags.quick ? 1 : 3
-const durationMs = flags.quick ? 250 : 700
+const help = `npm run bench:maps -- [flags]
+
+  --quick          a short cut of half a minute
+  --without-redis  leaves the peer out; otherwise Debian's redis-server must be there
+  --depth N        operations that a pipeline has under way, at most 4096 (default 256)
+  --value-bytes N  size of a value, at most 1 MiB (default 64)
+  --json           prints the rows as JSON on the last line
+  --help`
+
+const flags = new Flags(help, { valued: ["depth", "value-bytes"], switches: ["quick", "json", "without-redis"] })
+const isQuick = flags.has("quick")
+const depth = flags.wholeNumber("depth", 256)
+const valueBytes = flags.wholeNumber("value-bytes", 64)
+if (depth > 4096) flags.fail(`--depth ${depth} is more than 4096`)
+if (valueBytes > 2 ** 20) flags.fail(`--value-bytes ${valueBytes} is more than 1 MiB`)
+const rounds = isQuick ? 3 : 7
+const warmUps = isQuick ? 1 : 3
+const durationMs = isQuick ? 250 : 700
 
 type Operation = "put" | "get"
 
@@ -145,7 +142,7 @@ const measure = async (
 
 const profileOf = async (nodes: ReadonlyArray<NodeProcess>, client: NodeProcess, operation: Operation) => {
   await Promise.all(nodes.map((node) => node.ask({ type: "startProfile" }, Nothing)))
-  const ms = flags.quick ? 1000 : 3000
+  const ms = isQuick ? 1000 : 3000
   const { perSecond } = await client.ask(
     { type: "exchange", operation, keys: "remote", inFlight: depth, durationMs: ms, valueBytes },
     Exchanged
@@ -216,7 +213,7 @@ const bench = async (servers: RedisServers | undefined): Promise<void> => {
     const puts = await profileOf(nodes, client, "put")
     const gets = await profileOf(nodes, client, "get")
     console.log(formatProfiles(puts, gets))
-    if (flags.json) {
+    if (flags.has("json")) {
       const where = { put: Object.fromEntries(puts), get: Object.fromEntries(gets) }
       console.log(JSON.stringify({ rows, cpuMicrosOf: where }))
     }
@@ -224,7 +221,7 @@ const bench = async (servers: RedisServers | undefined): Promise<void> => {
 }
 
 const main = async (): Promise<number> => {
-  if (flags["without-redis"]) {
+  if (flags.has("without-redis")) {
     await bench(undefined)
     return 0
   }

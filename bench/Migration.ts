@@ -1,53 +1,53 @@
 /**
- * `npm run bench:migration`: moves one partition of 1 GiB, and then ten of 128 MiB at once, between real processes while
- * a client on a third node reads and writes in them, and tells what that costs: memory, latency, gaps, heartbeats. When
- * they have moved, the source hands over what it still holds and drops it; a minute of that is measured as well.
- *
- * `--quick` moves 64 MiB, and four of 16 MiB. `--mib N`, `--partitions N`, `--each-mib N` set the sizes, `--rate N`
- * the bytes per second of copies in MiB, `--per-second N` the client's operations, `--value-bytes N` the size of a
- * value; `--json` prints the results as JSON on the last line. Exits 1 if data or a node is lost, or an operation fails;
- * a missed target is printed.
+ * `npm run bench:migration`: moves partitions between real processes while a client on a third node reads and writes in
+ * them, and tells what that costs: memory, latency, gaps, heartbeats. When they have moved, the source hands over what
+ * it still holds and drops it; a minute of that is measured as well.
  */
 import { cpus, loadavg } from "node:os"
-import { parseArgs } from "node:util"
 import { ClusterConfig } from "../src/domain/model/ClusterConfig.ts"
 import { defaultDataSettings } from "../src/domain/replication/DataSettings.ts"
+import { Flags } from "../test/Flags.ts"
 import { Load, Nothing, Partitions, Watched } from "./nodes/Commands.ts"
 import { masterOf, type NodeProcess, settle, withNodes } from "./nodes/Nodes.ts"
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    mib: { type: "string" },
-    partitions: { type: "string" },
-    "each-mib": { type: "string" },
-    rate: { type: "string", default: String(defaultDataSettings.copyBytesPerSecond / 2 ** 20) },
-    "per-second": { type: "string", default: "200" },
-    "value-bytes": { type: "string", default: "4096" }
-  }
-})
-
 const mib = 2 ** 20
-const rate = Number(flags.rate)
-const perSecond = Number(flags["per-second"])
-const valueBytes = Number(flags["value-bytes"])
-const one = { count: 1, bytes: Number(flags.mib ?? (flags.quick ? 64 : 1024)) * mib }
+const defaultRate = defaultDataSettings.copyBytesPerSecond / mib
+
+const help = `npm run bench:migration -- [flags]
+
+  --quick          a partition of 64 MiB, and four of 16 MiB at once: three minutes
+  --mib N          size of the one partition, in MiB (default 1024)
+  --partitions N   how many move at once after that (default 10, at most 16)
+  --each-mib N     size of each of these (default 128); with the defaults it takes 25 minutes
+  --rate N         MiB per second that are copied (default ${defaultRate})
+  --per-second N   operations of the client, half of them puts (default 200)
+  --value-bytes N  size of a value, at most 1 MiB (default 4096)
+  --json           prints the results as JSON on the last line
+  --help
+
+Exits with 1 if data or a node is lost, or an operation fails; a missed target is printed. Measure on a machine that
+does nothing else: the latencies are those of three processes and a client on all of its cores.`
+
+const flags = new Flags(help, {
+  valued: ["mib", "partitions", "each-mib", "rate", "per-second", "value-bytes"],
+  switches: ["quick", "json"]
+})
+const isQuick = flags.has("quick")
+const rate = flags.wholeNumber("rate", defaultRate)
+const perSecond = flags.wholeNumber("per-second", 200)
+const valueBytes = flags.wholeNumber("value-bytes", 4096)
+const one = { count: 1, bytes: flags.wholeNumber("mib", isQuick ? 64 : 1024) * mib }
 const many = {
-  count: Number(flags.partitions ?? (flags.quick ? 4 : 10)),
-  bytes: Number(flags["each-mib"] ?? (flags.quick ? 16 : 128)) * mib
+  count: flags.wholeNumber("partitions", isQuick ? 4 : 10),
+  bytes: flags.wholeNumber("each-mib", isQuick ? 16 : 128) * mib
 }
-const baselineMs = flags.quick ? 5000 : 15_000
+if (valueBytes > mib) flags.fail(`--value-bytes ${valueBytes} is more than 1 MiB`)
+if (many.count > 16) flags.fail(`--partitions ${many.count}: no more than 16 have the same owner and backup`)
+const baselineMs = isQuick ? 5000 : 15_000
 /** Some of both ends of the copy belong to it: the load goes on so long before and after. */
 const aroundMs = 500
 /** Until everybody is heard again. */
 const calmMs = 5000
-
-const isPositive = (value: number) => Number.isFinite(value) && value > 0
-if (![rate, perSecond, valueBytes, one.bytes, many.count, many.bytes].every(isPositive) || valueBytes > mib) {
-  console.error("sizes and rates are above 0, a value has at most 1 MiB, and there are at most 16 partitions")
-  process.exit(1)
-}
 
 interface Size {
   readonly count: number
@@ -233,7 +233,7 @@ const format = (moved: Moved): string => {
 // ---- running ------------------------------------------------------------------------------------
 
 const main = async (): Promise<number> => {
-  const isDefault = rate * mib === defaultDataSettings.copyBytesPerSecond
+  const isDefault = rate === defaultRate
   console.log(
     `${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`
   )
@@ -252,7 +252,7 @@ const main = async (): Promise<number> => {
     console.log(format(moved))
     results.push(moved)
   }
-  if (flags.json) console.log(JSON.stringify(results))
+  if (flags.has("json")) console.log(JSON.stringify(results))
   const failed = results.reduce((sum, { during, handOver }) => sum + during.failed + handOver.failed, 0)
   if (failed > 0) console.error(`${failed} operations failed`)
   return failed > 0 ? 1 : 0

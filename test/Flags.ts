@@ -1,4 +1,4 @@
-/** Flags of the commands under `test`. What is wrong with them is told with the help, and ends the process with 2. */
+/** Flags of the commands under `test` and `bench`. What is wrong with them is told with the help, and ends the process with 2. */
 import { parseArgs } from "node:util"
 
 export interface KnownFlags {
