@@ -6,6 +6,7 @@
 import { DigestTree } from "../../../domain/data/DigestTree.ts"
 import type { ClusterChange } from "../../../domain/model/ClusterChange.ts"
 import type { MemberInfo } from "../../../domain/model/MemberInfo.ts"
+import { memberAs } from "../../../domain/protocol/ClusterView.ts"
 import { rebalance } from "../../../domain/protocol/Migrating.ts"
 import type { Fault } from "../Fault.ts"
 import type { Process } from "../Process.ts"
@@ -45,7 +46,7 @@ export class DataKeeper {
   private copies = 0
   /** Full members when the cluster was last repaired: who comes later has nothing that could be missed. */
   private members: ReadonlySet<Process> = new Set()
-  /** Those of them that live, and were no full members at some time since. */
+  /** Those of them that live, and were no full members at some time since, or not for others. */
   private readonly out = new Set<Process>()
   private isOver = false
   /** When all living processes were last members of one cluster. */
@@ -100,10 +101,7 @@ export class DataKeeper {
     const world = this.world()
     world.later(lookMs, () => {
       if (this.isOver) return
-      for (const process of world.living) {
-        const isMember = !process.isFrozen && world.planes?.planes.get(process)?.state.isListed === true
-        if (!isMember && this.members.has(process)) this.out.add(process)
-      }
+      this.lookWhoIsOut()
       if (this.isRepaired()) {
         if (this.crashes > 0) world.note("the data is repaired")
         this.crashes = 0
@@ -115,6 +113,21 @@ export class DataKeeper {
       this.lookForParts()
       this.look()
     })
+  }
+
+  // Whoever has been declared dead counts as one that has ended, though it lives: its partitions have fewer replicas.
+  private lookWhoIsOut(): void {
+    const { living, planes } = this.world()
+    const views = living.flatMap((one) => (one.isActing && one.joined !== undefined ? [one.joined.view] : []))
+    for (const process of living) {
+      if (!this.members.has(process)) continue
+      const isMember = !process.isFrozen && planes?.planes.get(process)?.state.isListed === true
+      const isDead = views.some((view) => {
+        const member = memberAs(view, process.state.self)
+        return member === undefined || member.state === "dead"
+      })
+      if (!isMember || isDead) this.out.add(process)
+    }
   }
 
   // A removal is promised to hold as long as parts hand over to each other within 0.8 of the horizon.
@@ -177,6 +190,7 @@ export class DataKeeper {
 
   /** May a process end now? Then it counts. */
   private spend(): boolean {
+    this.lookWhoIsOut()
     if (this.options.losesData !== true && this.crashes + this.out.size >= this.copies) return false
     this.crashes++
     this.kills++
