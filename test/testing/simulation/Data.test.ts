@@ -214,7 +214,19 @@ describe("runs in which writes were lost once", () => {
     { seed: 968, nodes: 3, policy: available, why: "empty partitions of a founding that nobody opened were reported" },
     { seed: 3316, nodes: 3, policy: available, why: "a part reported what the other part held" },
     { seed: 4457, nodes: 4, policy: majority, why: "the simulator moved a partition to fewer replicas than it had" },
-    { seed: 664, nodes: 3, policy: staticQuorum(2), why: "the simulator killed the only one left for whoever was dead" }
+    {
+      seed: 664,
+      nodes: 3,
+      policy: staticQuorum(2),
+      why: "the simulator killed the only one left for whoever was dead"
+    },
+    { seed: 7966, nodes: 5, policy: staticQuorum(3), why: "the same" },
+    {
+      seed: 8350,
+      nodes: 5,
+      policy: staticQuorum(3),
+      why: "a part stayed away for longer than the horizon after healing"
+    }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()

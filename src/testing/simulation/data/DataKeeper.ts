@@ -100,6 +100,8 @@ export class DataKeeper {
   private look(): void {
     const world = this.world()
     world.later(lookMs, () => {
+      this.lookForParts()
+      this.look()
       if (this.isOver) return
       this.lookWhoIsOut()
       if (this.isRepaired()) {
@@ -110,8 +112,6 @@ export class DataKeeper {
         this.members = new Set(world.living)
         this.out.clear()
       }
-      this.lookForParts()
-      this.look()
     })
   }
 

@@ -205,11 +205,19 @@ export class Oracle {
     for (const written of this.acknowledged) {
       const owner = owners.get(written.partitionId)
       if (owner === undefined) throw new Violation(`partition ${written.partitionId} has no owner that lives`)
-      if (!this.holds(owner.store, written)) {
+      if (!this.holds(owner.store, written) && !this.isSetAside(written)) {
         throw new Violation(`lost: ${describe(written)}, acknowledged, is not at ${owner.process.name}`)
       }
     }
     this.checkAdditions(owners)
+  }
+
+  // What was away for longer than the horizon is kept where it is, and told.
+  private isSetAside(written: Written): boolean {
+    if (!this.mayReturn) return false
+    return [...this.planes.planes.values()].some(
+      ({ state, store }) => state.partitions.get(written.partitionId)?.isSetAside === true && this.holds(store, written)
+    )
   }
 
   private checkAdditions(owners: ReadonlyMap<number, Plane>): void {
