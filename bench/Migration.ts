@@ -46,8 +46,8 @@ if (many.count > 16) flags.fail(`--partitions ${many.count}: no more than 16 hav
 const baselineMs = isQuick ? 5000 : 15_000
 /** Some of both ends of the copy belong to it: the load goes on so long before and after. */
 const aroundMs = 500
-/** Until everybody is heard again. */
-const calmMs = 5000
+/** Until everybody is heard again: to collect a gigabyte takes seconds. */
+const calmMs = ({ bytes, count }: Size): number => Math.max(500, (5000 * count * bytes) / 2 ** 30)
 
 interface Size {
   readonly count: number
@@ -102,8 +102,8 @@ const measure = async (size: Size, nodes: ReadonlyArray<NodeProcess>): Promise<M
   say("collects garbage …")
   for (const node of nodes) {
     await node.ask({ type: "collect" }, Nothing)
-    // To collect a gigabyte a process stands still for so long that another may have taken its mastership over.
-    await pause(calmMs)
+    // Meanwhile it stands still, and another may have taken its mastership over.
+    await pause(calmMs(size))
   }
   await settle(nodes, false)
   say("baseline …")

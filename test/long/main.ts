@@ -66,8 +66,8 @@ const steps: ReadonlyArray<Step> = [
   {
     name: "migration",
     what: "partitions that move under load, real processes",
-    args: ["bench/Migration.ts", "--quick"],
-    limitSeconds: 180
+    args: ["bench/Migration.ts", "--quick", "--mib", "32", "--each-mib", "8"],
+    limitSeconds: 300
   },
   {
     name: "maps",
