@@ -10,7 +10,7 @@ import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { FoundingSeeds, Seed, ViewBase } from "../wire/Extensions.ts"
 import { maxCauseLength } from "./Bounds.ts"
 import { adopt } from "./Adoption.ts"
-import type { Fresh } from "./ClusterState.ts"
+import type { Fresh, FreshNode } from "./ClusterState.ts"
 import type { ClusterView } from "./ClusterView.ts"
 import { foundingLineage } from "./Joining.ts"
 import * as Mesh from "./Mesh.ts"
@@ -19,11 +19,12 @@ import { announceSettled, trySettle, welcome } from "./Settlement.ts"
 import type { Step } from "./Transition.ts"
 import { nextVersion, termOf } from "./Version.ts"
 
+const mayFound = (step: Step, { heardAtMs, noFound }: FreshNode): boolean =>
+  !noFound && step.nowMs - heardAtMs < step.timing.freshPresentMs
+
 /** Fresh nodes that are present and may found, this one included, lowest id first. */
 const candidates = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
-  const present = [...fresh.heard].filter(
-    ([, node]) => !node.noFound && step.nowMs - node.heardAtMs < step.timing.freshPresentMs
-  )
+  const present = [...fresh.heard].filter(([, node]) => mayFound(step, node))
   return [step.self.nodeId, ...present.map(([nodeId]) => nodeId)].toSorted(compareCodePoints)
 }
 
@@ -31,8 +32,7 @@ const candidates = (step: Step, fresh: Fresh): ReadonlyArray<string> => {
 export const candidate = (step: Step, fresh: Fresh): string => {
   let lowest = step.self.nodeId
   for (const [nodeId, node] of fresh.heard) {
-    if (node.noFound || step.nowMs - node.heardAtMs >= step.timing.freshPresentMs) continue
-    if (compareCodePoints(nodeId, lowest) < 0) lowest = nodeId
+    if (mayFound(step, node) && compareCodePoints(nodeId, lowest) < 0) lowest = nodeId
   }
   return lowest
 }

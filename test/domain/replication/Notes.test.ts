@@ -96,7 +96,7 @@ describe("data that was out of touch while removals were forgotten is set aside 
   it("and data of which as much is forgotten is not too old: it has come since", () => {
     const a = owner()
     a.told("c", offer({ baseMs: 0, markMs: 4000 }, "old", 5000))
-    expect(a.text()).not.toContain("stale")
+    expect(a.text()).not.toContain("offered: false")
     expect(merges(a)).toEqual([{ baseMs: 0, markMs: 4000 }])
   })
 

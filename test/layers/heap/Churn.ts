@@ -1,4 +1,7 @@
-/** A process with some living data that makes buffers and lets them go: tells how often all of its heap is collected. Its argument is the percentage. */
+/**
+ * A process with some living data that makes buffers and lets them go: tells how often all of its heap is collected. Its
+ * argument is the percentage.
+ */
 import { Effect, Schema } from "effect"
 import { constants, PerformanceObserver } from "node:perf_hooks"
 import * as HeapGrowth from "../../../src/layers/HeapGrowth.ts"

@@ -216,7 +216,8 @@ export class Oracle {
   private isSetAside(written: Written): boolean {
     if (!this.mayReturn) return false
     return [...this.planes.planes.values()].some(
-      ({ state, store }) => state.partitions.get(written.partitionId)?.isSetAside === true && this.holds(store, written)
+      ({ process, state, store }) =>
+        process.isAlive && state.partitions.get(written.partitionId)?.isSetAside === true && this.holds(store, written)
     )
   }
 
