@@ -6,12 +6,12 @@ import { Context, Effect, Layer, Option, Result, Stream } from "effect"
 import { maxNoteBytes } from "../domain/data/DataBounds.ts"
 import { DigestTree } from "../domain/data/DigestTree.ts"
 import { Epoch } from "../domain/data/Epoch.ts"
-import { KeyRecords } from "../domain/data/KeyRecords.ts"
-import { decodeChunk, decodeDeltas, encodeDelta } from "../domain/data/RecordCodec.ts"
+import { decodeChunk, decodeDelta, decodeDeltas, encodeDelta } from "../domain/data/RecordCodec.ts"
+import type { DeltaOp } from "../domain/wire/PartitionMessages.ts"
 import { MapStore, type MapStoreShape } from "../services/MapStore.ts"
 import { PartitionStore } from "../services/PartitionStore.ts"
 import * as AtOnce from "./store/AtOnce.ts"
-import { findEntry, findMap } from "./store/MemoryPartition.ts"
+import { findMap } from "./store/MemoryPartition.ts"
 import { chunkBytes, chunks, keyDigests, liveRecords } from "./store/MemoryReading.ts"
 import * as Store from "./store/MemoryStore.ts"
 
@@ -35,15 +35,13 @@ const walk = <A>(pieces: () => Generator<A>): Stream.Stream<A> =>
 
 const shapeOf = (store: Store.MemoryStore): MapStoreShape => {
   const partition = (partitionId: number) => store.partitions.get(partitionId)
+  const apply = (partitionId: number, deltas: ReadonlyArray<DeltaOp>, epoch = Epoch.none, inPlace = false) =>
+    Result.flatMap(decodeDeltas(deltas, inPlace), (incoming) => Store.merge(store, partitionId, incoming, epoch))
   const atOnce = {
     write: (partitionId, operations, reading) => Store.write(store, partitionId, operations, reading),
-    apply: (partitionId, deltas, epoch = Epoch.none) =>
-      Result.flatMap(decodeDeltas(deltas), (incoming) => Store.merge(store, partitionId, incoming, epoch)),
-    get: (partitionId, key) => {
-      const found = partition(partitionId)
-      const entry = found === undefined ? undefined : findEntry(found, key)
-      return entry === undefined ? KeyRecords.none : KeyRecords.live(entry.records)
-    }
+    // Nobody keeps a record: what is stored is a copy.
+    apply: (partitionId, deltas, epoch) => apply(partitionId, deltas, epoch, true),
+    get: (partitionId, key) => Store.liveOf(store, partitionId, key)
   } satisfies AtOnce.AtOnce
   return AtOnce.offer(
     {
@@ -57,14 +55,14 @@ const shapeOf = (store: Store.MemoryStore): MapStoreShape => {
       merge: (partitionId, chunk, epoch = Epoch.none) =>
         Effect.suspend(() =>
           Effect.fromResult(
-            Result.flatMap(decodeChunk(chunk), (records) => {
+            Result.flatMap(decodeChunk(chunk, true), (records) => {
               const incoming = records.map((record) => ({ mapName: chunk.mapName, record }))
               return Store.merge(store, partitionId, incoming, epoch)
             })
           )
         ).pipe(Effect.map(({ changed, latest, refused }) => ({ changed, latest, refused }))),
       apply: (partitionId, deltas, epoch) =>
-        Effect.suspend(() => Effect.fromResult(atOnce.apply(partitionId, deltas, epoch))).pipe(
+        Effect.suspend(() => Effect.fromResult(apply(partitionId, deltas, epoch))).pipe(
           Effect.map(({ changed, changes, latest, refused }) => ({
             changed,
             latest,
@@ -94,8 +92,12 @@ const shapeOf = (store: Store.MemoryStore): MapStoreShape => {
           ? Effect.die(new Error(`a note of ${note.length} bytes; ${maxNoteBytes} are allowed`))
           : Effect.sync(() => Store.setNote(store, partitionId, note)),
       write: (partitionId, operations, reading) =>
-        Effect.suspend(() => Effect.fromResult(atOnce.write(partitionId, operations, reading))),
-      get: (partitionId, key) => Effect.sync(() => atOnce.get(partitionId, key)),
+        Effect.suspend(() => Effect.fromResult(atOnce.write(partitionId, operations, reading))).pipe(
+          Effect.map((changes) => changes.map(({ mapName, record }) => ({ mapName, record })))
+        ),
+      // Decoded anew: bytes of its own, for whoever wants to keep them.
+      get: (partitionId, key) =>
+        Effect.sync(() => atOnce.get(partitionId, key).map((delta) => Result.getOrThrow(decodeDelta(delta)))),
       iterate: (partitionId, mapName, mapType) =>
         walk(function* () {
           const found = partition(partitionId)

@@ -18,14 +18,28 @@ export type Epoch = typeof schema.Type
 /** Nothing was collected yet. */
 const none: Epoch = { baseMs: 0, markMs: 0 }
 
-/** Whether a record that the partition lacks was known once and is gone: `baseMs` ≤ change < `markMs`. */
-const isGone = (epoch: Epoch, record: MapRecord): boolean => {
-  const { wallMs } = MapRecord.changedAt(record)
-  return wallMs < epoch.markMs && (wallMs >= epoch.baseMs || MapRecord.isTombstone(record))
+/** What decides about a record. */
+export interface Aged {
+  /** The wall clock of its last change. */
+  readonly changedMs: number
+  readonly isTombstone: boolean
 }
 
-/** Whether a tombstone may be collected. */
-const isCollected = (epoch: Epoch, record: MapRecord): boolean =>
-  MapRecord.isTombstone(record) && MapRecord.changedAt(record).wallMs < epoch.markMs
+const aged = (record: MapRecord): Aged => ({
+  changedMs: MapRecord.changedAt(record).wallMs,
+  isTombstone: MapRecord.isTombstone(record)
+})
 
-export const Epoch = Object.assign(schema, { none, isGone, isCollected })
+/** Whether a record that the partition lacks was known once and is gone: `baseMs` ≤ change < `markMs`. */
+const isGone = (epoch: Epoch, record: MapRecord): boolean => isAgedGone(epoch, aged(record))
+
+const isAgedGone = (epoch: Epoch, { changedMs, isTombstone }: Aged): boolean =>
+  changedMs < epoch.markMs && (changedMs >= epoch.baseMs || isTombstone)
+
+/** Whether a tombstone may be collected. */
+const isCollected = (epoch: Epoch, record: MapRecord): boolean => isAgedCollected(epoch, aged(record))
+
+const isAgedCollected = (epoch: Epoch, { changedMs, isTombstone }: Aged): boolean =>
+  isTombstone && changedMs < epoch.markMs
+
+export const Epoch = Object.assign(schema, { none, isGone, isCollected, isAgedGone, isAgedCollected })

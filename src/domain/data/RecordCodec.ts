@@ -30,6 +30,12 @@ export const encodeRecordInto = one.encodeInto
 /** The record that fills the bytes. */
 export const decodeRecord = one.decode
 
+const oneInPlace = MessagePack.codec(MapRecord, { byteViews: true })
+const manyInPlace = MessagePack.codec(Schema.Array(MapRecord), { byteViews: true })
+
+/** The same; its value stays in the bytes, which must not change as long as the record is used. */
+export const decodeRecordInPlace = oneInPlace.decode
+
 /** The header that makes `count` encoded records, one behind the other, the data of a chunk. */
 export const chunkHeader = (count: number): Uint8Array => {
   if (count < 16) return Uint8Array.of(0x90 | count)
@@ -44,10 +50,13 @@ export const encodeChunk = (
   records: ReadonlyArray<MapRecord>
 ): MapStateChunk => ({ mapName, mapType, data: many.encode(records) })
 
-/** The records of a chunk. */
-export const decodeChunk = (chunk: MapStateChunk): Result.Result<ReadonlyArray<MapRecord>, MalformedRecords> => {
+/** The records of a chunk; with `inPlace` their values stay in its bytes. */
+export const decodeChunk = (
+  chunk: MapStateChunk,
+  inPlace = false
+): Result.Result<ReadonlyArray<MapRecord>, MalformedRecords> => {
   const { mapName, mapType, data } = chunk
-  const records = decoded(mapName, many.decode(data))
+  const records = decoded(mapName, (inPlace ? manyInPlace : many).decode(data))
   return Result.isSuccess(records) && records.success.some(({ type }) => type !== mapType)
     ? malformed(mapName, `the map is said to be "${mapType}"`)
     : records
@@ -60,9 +69,9 @@ export const encodeDelta = (mapName: string, record: MapRecord): DeltaOp => ({
   entry: one.encode(record)
 })
 
-/** The record of a delta. */
-export const decodeDelta = (delta: DeltaOp): Result.Result<MapRecord, MalformedRecords> => {
-  const record = decoded(delta.mapName, one.decode(delta.entry))
+/** The record of a delta; with `inPlace` its value stays in its bytes. */
+export const decodeDelta = (delta: DeltaOp, inPlace = false): Result.Result<MapRecord, MalformedRecords> => {
+  const record = decoded(delta.mapName, (inPlace ? oneInPlace : one).decode(delta.entry))
   return Result.isSuccess(record) && record.success.key !== delta.key
     ? malformed(delta.mapName, "the record is of another key than the delta")
     : record
@@ -76,11 +85,12 @@ export interface NamedRecord {
 
 /** The records of all deltas, or why one has none. */
 export const decodeDeltas = (
-  deltas: ReadonlyArray<DeltaOp>
+  deltas: ReadonlyArray<DeltaOp>,
+  inPlace = false
 ): Result.Result<ReadonlyArray<NamedRecord>, MalformedRecords> => {
   const records: Array<NamedRecord> = []
   for (const delta of deltas) {
-    const record = decodeDelta(delta)
+    const record = decodeDelta(delta, inPlace)
     if (Result.isFailure(record)) return Result.fail(record.failure)
     records.push({ mapName: delta.mapName, record: record.success })
   }

@@ -59,7 +59,12 @@ export const answerAtOnce = (atOnce: AtOnce, partitionId: number, request: Store
   switch (request._tag) {
     case "Write": {
       const changes = atOnce.write(partitionId, request.operations, request.reading)
-      return Result.isSuccess(changes) ? written(changes.success) : failed(changes.failure)
+      return Result.isSuccess(changes)
+        ? written(
+            changes.success,
+            changes.success.map(({ bytes, mapName, record: { key } }) => ({ mapName, key, entry: bytes }))
+          )
+        : failed(changes.failure)
     }
     case "Merge": {
       if (request.content.chunks.length > 0 || request.content.deltas.length === 0) return undefined
@@ -69,7 +74,7 @@ export const answerAtOnce = (atOnce: AtOnce, partitionId: number, request: Store
       return { _tag: "Merged", changed, latest: Option.getOrUndefined(latest) }
     }
     case "Get":
-      return got(request, atOnce.get(partitionId, request.key))
+      return { _tag: "Got", deltas: atOnce.get(partitionId, request.key) }
     default:
       return undefined
   }
@@ -165,18 +170,24 @@ const write = (
   { operations, reading }: RequestOf<"Write">
 ): Effect.Effect<StoreResult, StoreError> =>
   Effect.flatMap(store.write(partitionId, operations, reading), (changes) => {
-    const result = written(changes)
+    const result = written(changes, encodedAll(changes))
     const { deltas } = result
     return isWatched() && deltas.length > 0 ? Effect.as(changed(partitionId, deltas), result) : Effect.succeed(result)
   })
 
-const written = (changes: ReadonlyArray<MapChange>): Extract<StoreResult, { readonly _tag: "Written" }> => {
+const encodedAll = (changes: ReadonlyArray<MapChange>): ReadonlyArray<Delta> =>
+  changes.map(({ mapName, record }) => encodeDelta(mapName, record))
+
+const written = (
+  changes: ReadonlyArray<MapChange>,
+  deltas: ReadonlyArray<Delta>
+): Extract<StoreResult, { readonly _tag: "Written" }> => {
   let latest: Timestamp | undefined
   for (const { record } of changes) {
     const time = MapRecord.latest(record)
     latest = latest === undefined ? time : Timestamp.max(latest, time)
   }
-  return { _tag: "Written", deltas: changes.map(({ mapName, record }) => encodeDelta(mapName, record)), latest }
+  return { _tag: "Written", deltas, latest }
 }
 
 /**

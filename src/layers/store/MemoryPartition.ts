@@ -1,28 +1,17 @@
-/**
- * The content of one partition in memory. Everything here happens at once. Keys stand in insertion order, and a
- * walk over them meets keys that are added behind it, which is what makes reading safe under changes.
- */
+/** The content of one partition in memory: a table of records for each map. Everything here happens at once. */
 import { DigestTree } from "../../domain/data/DigestTree.ts"
-import { KeyRecords } from "../../domain/data/KeyRecords.ts"
+import type { KeyName } from "../../domain/data/KeyName.ts"
+import type { KeyRecords } from "../../domain/data/KeyRecords.ts"
 import type { MapRecord } from "../../domain/data/MapRecord.ts"
 import { recordBytes } from "../../domain/data/MergeRecord.ts"
 import { keyHash, RecordDigest } from "../../domain/data/RecordDigest.ts"
 import type { MapType } from "../../domain/model/Migration.ts"
-import type { KeyName } from "../../domain/data/KeyName.ts"
-
-/** All records of one key. */
-export interface Entry extends KeyName {
-  /** Of map and key: where the key stands in the digest tree. */
-  readonly hash: number
-  records: KeyRecords
-  /** Sum of the records' digests. */
-  digest: RecordDigest
-}
+import * as RecordTable from "./RecordTable.ts"
 
 export interface MemoryMap {
   readonly mapName: string
   readonly mapType: MapType
-  readonly entries: Map<string, Entry>
+  readonly table: RecordTable.RecordTable
 }
 
 export interface MemoryPartition {
@@ -30,32 +19,16 @@ export interface MemoryPartition {
   /** By type and name. */
   readonly maps: Map<string, MemoryMap>
   readonly digests: DigestTree
-  /** How many there are. */
-  keys: number
-  /**
-   * The keys of each leaf of the digest tree, once there are many: whoever compares a leaf need not look at all of
-   * them, which would hold up everything else.
-   */
-  leaves: ReadonlyArray<Array<Entry>> | undefined
   note: Uint8Array | undefined
   records: number
   bytes: number
   version: number
 }
 
-/** A record that was changed, and how it was before: enough to take the change back. */
-export interface Replaced {
-  readonly entry: Entry
-  readonly old: MapRecord | undefined
-  readonly next: MapRecord | undefined
-}
-
 export const make = (partitionId: number): MemoryPartition => ({
   partitionId,
   maps: new Map(),
   digests: DigestTree.make(),
-  keys: 0,
-  leaves: undefined,
   note: undefined,
   records: 0,
   bytes: 0,
@@ -67,83 +40,88 @@ const mapKey = (mapName: string, mapType: MapType): string => `${mapType} ${mapN
 export const findMap = (partition: MemoryPartition, mapName: string, mapType: MapType): MemoryMap | undefined =>
   partition.maps.get(mapKey(mapName, mapType))
 
-export const findEntry = (partition: MemoryPartition, { key, mapName, mapType }: KeyName): Entry | undefined =>
-  findMap(partition, mapName, mapType)?.entries.get(key)
+/** The map; one that is not there becomes part of the partition with its first record. */
+const mapOf = (partition: MemoryPartition, mapName: string, mapType: MapType): MemoryMap =>
+  findMap(partition, mapName, mapType) ?? { mapName, mapType, table: RecordTable.make() }
 
-/** The entry of a key, made when there is none. One that stays empty is removed by the next `replace`. */
-export const entryOf = (partition: MemoryPartition, mapName: string, mapType: MapType, key: string): Entry => {
-  const name = mapKey(mapName, mapType)
-  let map = partition.maps.get(name)
-  if (map === undefined) partition.maps.set(name, (map = { mapName, mapType, entries: new Map() }))
-  let entry = map.entries.get(key)
-  if (entry === undefined) {
-    entry = { mapName, mapType, key, hash: keyHash(mapName, key), records: KeyRecords.none, digest: 0 }
-    map.entries.set(key, entry)
-    partition.keys++
-    if (partition.leaves !== undefined) leafOf(partition.leaves, entry.hash).push(entry)
-    else if (partition.keys > mostWithoutLeaves) partition.leaves = leavesOf(partition)
-  }
-  return entry
+/** A key of a map. */
+export interface Entry {
+  readonly map: MemoryMap
+  readonly key: string
+  readonly hash: number
 }
 
-/** Keys of a partition up to which it is looked through as a whole. */
-const mostWithoutLeaves = 2048
+const entryIn = (map: MemoryMap, key: string): Entry => ({ map, key, hash: keyHash(map.mapName, key) })
 
-const leafOf = (leaves: ReadonlyArray<Array<Entry>>, hash: number): Array<Entry> => {
-  const leaf = leaves[DigestTree.leafOf(hash) - DigestTree.firstLeaf]
-  if (leaf === undefined) throw new Error("a hash has no leaf")
-  return leaf
+/** What a key holds. */
+export const heldOf = ({ hash, key, map }: Entry): ReadonlyArray<RecordTable.Held> =>
+  RecordTable.find(map.table, hash, key)
+
+export const recordsOf = (entry: Entry): KeyRecords => heldOf(entry).map(({ record }) => record)
+
+export const findEntry = (partition: MemoryPartition, { key, mapName, mapType }: KeyName): Entry | undefined => {
+  const map = findMap(partition, mapName, mapType)
+  return map === undefined ? undefined : entryIn(map, key)
 }
 
-const leavesOf = (partition: MemoryPartition): ReadonlyArray<Array<Entry>> => {
-  const leaves = Array.from({ length: DigestTree.size - DigestTree.firstLeaf }, (): Array<Entry> => [])
-  for (const entry of entries(partition)) leafOf(leaves, entry.hash).push(entry)
-  return leaves
+export const entryOf = (partition: MemoryPartition, mapName: string, mapType: MapType, key: string): Entry =>
+  entryIn(mapOf(partition, mapName, mapType), key)
+
+/** The version of `record` that is here. */
+export const findHeld = ({ hash, map }: Entry, record: MapRecord): RecordTable.Held | undefined =>
+  RecordTable.findSame(map.table, hash, record)
+
+/** Puts `next` where an older version of it is held, or in addition when none is; its bytes as they are kept. */
+export const put = (
+  partition: MemoryPartition,
+  { hash, map }: Entry,
+  held: RecordTable.Held | undefined,
+  next: MapRecord
+): Uint8Array => {
+  const { mapName, mapType, table } = map
+  if (table.records === 0) partition.maps.set(mapKey(mapName, mapType), map)
+  const before = held === undefined ? 0 : RecordTable.digestAt(table, held.place)
+  const digest = RecordDigest.of(mapName, next)
+  const place =
+    held === undefined
+      ? RecordTable.add(table, hash, digest, next)
+      : RecordTable.replace(table, held.place, digest, next)
+  DigestTree.replace(partition.digests, DigestTree.leafOf(hash), before, digest)
+  partition.records += held === undefined ? 1 : 0
+  partition.bytes += recordBytes(next) - (held === undefined ? 0 : recordBytes(held.record))
+  return RecordTable.encodedAt(table, place)
 }
 
-// The last takes its place: the order in a leaf means nothing.
-const takeOut = (leaf: Array<Entry>, entry: Entry): void => {
-  const at = leaf.indexOf(entry)
-  const last = leaf.pop()
-  if (last === undefined || at < 0) throw new Error("an entry is not in its leaf")
-  if (last !== entry) leaf[at] = last
+export const remove = (
+  partition: MemoryPartition,
+  { mapName, mapType, table }: MemoryMap,
+  { place, record }: RecordTable.Held
+): void => {
+  DigestTree.replace(
+    partition.digests,
+    DigestTree.leafOf(RecordTable.hashAt(table, place)),
+    RecordTable.digestAt(table, place),
+    0
+  )
+  RecordTable.remove(table, place)
+  if (table.records === 0) partition.maps.delete(mapKey(mapName, mapType))
+  partition.records--
+  partition.bytes -= recordBytes(record)
 }
 
-/** Removes an entry that holds nothing, and its map when that is then empty. */
-export const prune = (partition: MemoryPartition, entry: Entry): void => {
-  if (entry.records.length > 0) return
-  const name = mapKey(entry.mapName, entry.mapType)
-  const map = partition.maps.get(name)
-  if (map?.entries.delete(entry.key) === true) {
-    partition.keys--
-    if (partition.leaves !== undefined) takeOut(leafOf(partition.leaves, entry.hash), entry)
-  }
-  if (map?.entries.size === 0) partition.maps.delete(name)
+/** A record that was put, and how it was before: enough to take it back. */
+export interface Put {
+  readonly map: MemoryMap
+  readonly old: MapRecord | undefined
+  readonly next: MapRecord
+  /** The bytes of `next`. */
+  readonly bytes: Uint8Array
 }
 
-/** Puts `next` in place of `old`, both versions of one record; `undefined` for none. */
-export const replace = (partition: MemoryPartition, { entry, next, old }: Replaced): void => {
-  const oldDigest = old === undefined ? 0 : digestOf(entry, old)
-  const nextDigest = next === undefined ? 0 : RecordDigest.of(entry.mapName, next)
-  entry.records = replaced(entry.records, old, next)
-  entry.digest = RecordDigest.add(RecordDigest.subtract(entry.digest, oldDigest), nextDigest)
-  DigestTree.replace(partition.digests, DigestTree.leafOf(entry.hash), oldDigest, nextDigest)
-  partition.records += Number(next !== undefined) - Number(old !== undefined)
-  partition.bytes += (next === undefined ? 0 : recordBytes(next)) - (old === undefined ? 0 : recordBytes(old))
-}
-
-// The digest of a register is that of its key, which spares hashing its value again.
-const digestOf = (entry: Entry, record: MapRecord): RecordDigest =>
-  record.type === "lww" ? entry.digest : RecordDigest.of(entry.mapName, record)
-
-const replaced = (records: KeyRecords, old: MapRecord | undefined, next: MapRecord | undefined): KeyRecords => {
-  if (old === undefined) return next === undefined ? records : KeyRecords.merge(records, next)
-  const at = records.indexOf(old)
-  if (at < 0) throw new Error("The replaced record is not among those of its key")
-  return next === undefined ? records.toSpliced(at, 1) : records.with(at, next)
-}
-
-/** Every entry, those added meanwhile included. */
-export function* entries(partition: MemoryPartition): Generator<Entry> {
-  for (const { entries } of partition.maps.values()) yield* entries.values()
+export const takeBack = (partition: MemoryPartition, { map, next, old }: Put): void => {
+  const entry = entryIn(map, next.key)
+  const held = findHeld(entry, next)
+  if (held === undefined) throw new Error("what was put is not there")
+  if (old === undefined) remove(partition, map, held)
+  else put(partition, entry, held, old)
 }

@@ -5,14 +5,15 @@
 import { chunkWriter, type ChunkWriter } from "../../domain/data/ChunkWriter.ts"
 import { defaultChunkBytes, largestChunkBytes } from "../../domain/data/DataBounds.ts"
 import { DigestTree } from "../../domain/data/DigestTree.ts"
-import { KeyRecords } from "../../domain/data/KeyRecords.ts"
-import type { MapRecord } from "../../domain/data/MapRecord.ts"
-import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
 import type { KeyDigest } from "../../domain/data/KeyName.ts"
-import { entries, type Entry, type MemoryMap, type MemoryPartition } from "./MemoryPartition.ts"
+import type { MapRecord } from "../../domain/data/MapRecord.ts"
+import { RecordDigest } from "../../domain/data/RecordDigest.ts"
+import type { MapStateChunk } from "../../domain/wire/PartitionMessages.ts"
+import type { MemoryMap, MemoryPartition } from "./MemoryPartition.ts"
+import * as RecordTable from "./RecordTable.ts"
 
-/** Keys that one piece looks at. */
-export const maxKeysPerPiece = 4096
+/** Records that one piece looks at. */
+export const maxRecordsPerPiece = 1024
 
 /** The size of chunks that is really used. */
 export const chunkBytes = (asked: number = defaultChunkBytes): number =>
@@ -20,16 +21,18 @@ export const chunkBytes = (asked: number = defaultChunkBytes): number =>
 
 /** All records, in chunks. */
 export function* chunks(partition: MemoryPartition, maxChunkBytes: number): Generator<MapStateChunk> {
-  for (const { entries, mapName, mapType } of partition.maps.values()) {
+  for (const { mapName, mapType, table } of partition.maps.values()) {
+    const cursor = RecordTable.start()
     let writer: ChunkWriter | undefined
-    for (const { records } of entries.values()) {
-      for (const record of records) {
-        writer ??= chunkWriter(mapName, mapType, maxChunkBytes)
-        if (writer.add(record)) continue
-        yield writer.finish()
-        writer = chunkWriter(mapName, mapType, maxChunkBytes)
-        writer.add(record)
-      }
+    for (;;) {
+      const place = RecordTable.advance(table, cursor)
+      if (place === undefined) break
+      writer ??= chunkWriter(mapName, mapType, maxChunkBytes)
+      if (writer.addEncoded(RecordTable.encodedAt(table, place))) continue
+      const full = writer.finish()
+      writer = chunkWriter(mapName, mapType, maxChunkBytes)
+      writer.addEncoded(RecordTable.encodedAt(table, place))
+      yield full
     }
     if (writer !== undefined) yield writer.finish()
   }
@@ -38,45 +41,49 @@ export function* chunks(partition: MemoryPartition, maxChunkBytes: number): Gene
 /** The keys below a node of the digest tree, with their digests. A piece may be empty. */
 export function* keyDigests(partition: MemoryPartition, node: number): Generator<ReadonlyArray<KeyDigest>> {
   const [first, last] = DigestTree.hashRange(node)
-  if (partition.leaves !== undefined) {
-    yield* keyDigestsOf(
-      partition.leaves.slice(
-        DigestTree.leafOf(first) - DigestTree.firstLeaf,
-        DigestTree.leafOf(last) - DigestTree.firstLeaf + 1
-      )
-    )
-    return
-  }
-  let found: Array<KeyDigest> = []
-  let looked = 0
-  for (const { digest, hash, key, mapName, mapType } of entries(partition)) {
-    if (hash >= first && hash <= last) found.push({ mapName, mapType, key, digest })
-    if (++looked % maxKeysPerPiece !== 0) continue
-    yield found
-    found = []
-  }
-  yield found
+  for (const map of partition.maps.values()) yield* keyDigestsOf(map, first, last)
 }
 
-// Leaf by leaf, so that none changes while it is looked at.
-function* keyDigestsOf(leaves: ReadonlyArray<ReadonlyArray<Entry>>): Generator<ReadonlyArray<KeyDigest>> {
-  let found: Array<KeyDigest> = []
-  for (const leaf of leaves) {
-    for (const { digest, key, mapName, mapType } of leaf) found.push({ mapName, mapType, key, digest })
-    if (found.length < maxKeysPerPiece) continue
-    yield found
-    found = []
+function* keyDigestsOf(
+  { mapName, mapType, table }: MemoryMap,
+  first: number,
+  last: number
+): Generator<ReadonlyArray<KeyDigest>> {
+  const cursor = RecordTable.start(first)
+  let found = new Map<string, KeyDigest>()
+  let hash = first
+  let looked = 0
+  for (;;) {
+    const place = RecordTable.advance(table, cursor, last)
+    if (place === undefined) break
+    // All of one key is in one piece: keys with equal hashes come one behind the other.
+    if (cursor.hash !== hash && looked >= maxRecordsPerPiece) {
+      yield [...found.values()]
+      found = new Map()
+      looked = 0
+      // It may be gone meanwhile.
+      RecordTable.restart(cursor)
+      continue
+    }
+    hash = cursor.hash
+    looked++
+    const { key } = RecordTable.recordAt(table, place)
+    const digest = RecordDigest.add(found.get(key)?.digest ?? 0, cursor.digest)
+    found.set(key, { mapName, mapType, key, digest })
   }
-  yield found
+  yield [...found.values()]
 }
 
 /** The records of a map that are no tombstones. A piece may be empty. */
-export function* liveRecords(map: MemoryMap): Generator<KeyRecords> {
+export function* liveRecords({ table }: MemoryMap): Generator<ReadonlyArray<MapRecord>> {
+  const cursor = RecordTable.start()
   let found: Array<MapRecord> = []
   let looked = 0
-  for (const { records } of map.entries.values()) {
-    found.push(...KeyRecords.live(records))
-    if (++looked % maxKeysPerPiece !== 0) continue
+  for (;;) {
+    const place = RecordTable.advance(table, cursor)
+    if (place === undefined) break
+    if (!RecordTable.isTombstoneAt(table, place)) found.push(RecordTable.copyAt(table, place))
+    if (++looked % maxRecordsPerPiece !== 0) continue
     yield found
     found = []
   }

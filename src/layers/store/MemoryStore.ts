@@ -8,8 +8,7 @@ import type { InvalidOperation } from "../../domain/data/InvalidOperation.ts"
 import { MapOperation } from "../../domain/data/MapOperation.ts"
 import { MapRecord } from "../../domain/data/MapRecord.ts"
 import { mergeRecord } from "../../domain/data/MergeRecord.ts"
-import { KeyRecords } from "../../domain/data/KeyRecords.ts"
-import { encodeDelta, type NamedRecord } from "../../domain/data/RecordCodec.ts"
+import type { NamedRecord } from "../../domain/data/RecordCodec.ts"
 import { Timestamp } from "../../domain/data/Timestamp.ts"
 import type { DeltaOp } from "../../domain/wire/PartitionMessages.ts"
 import type { MapChange } from "../../services/MapStore.ts"
@@ -18,15 +17,20 @@ import type { CollectScope, Merged, PartitionSize } from "../../services/Partiti
 import { StoreFull } from "../../services/StoreErrors.ts"
 import {
   type Entry,
-  entries,
   entryOf,
   findEntry,
+  findHeld,
+  heldOf,
   make as makePartition,
+  type MemoryMap,
   type MemoryPartition,
-  prune,
-  replace,
-  type Replaced
+  type Put,
+  put,
+  recordsOf as recordsIn,
+  remove,
+  takeBack
 } from "./MemoryPartition.ts"
+import * as RecordTable from "./RecordTable.ts"
 
 export interface MemoryStore {
   readonly partitions: Map<number, MemoryPartition>
@@ -48,7 +52,7 @@ const partitionOf = (store: MemoryStore, partitionId: number): MemoryPartition =
 interface Work {
   readonly partition: MemoryPartition
   readonly bytesBefore: number
-  readonly done: Array<Replaced>
+  readonly done: Array<Put>
 }
 
 const begin = (store: MemoryStore, partitionId: number): Work => {
@@ -56,9 +60,9 @@ const begin = (store: MemoryStore, partitionId: number): Work => {
   return { partition, bytesBefore: partition.bytes, done: [] }
 }
 
-const change = (work: Work, replaced: Replaced): void => {
-  replace(work.partition, replaced)
-  work.done.push(replaced)
+const change = ({ done, partition }: Work, entry: Entry, held: RecordTable.Held | undefined, next: MapRecord): void => {
+  const bytes = put(partition, entry, held, next)
+  done.push({ map: entry.map, old: held?.record, next, bytes })
 }
 
 /** Keeps what was done, or takes it back when the store would become too large by it. */
@@ -66,27 +70,33 @@ const commit = (store: MemoryStore, work: Work, operation: string): Result.Resul
   const { bytesBefore, done, partition } = work
   const grown = partition.bytes - bytesBefore
   if (grown > 0 && store.bytes + grown > store.maxBytes) {
-    takeBack(store, work)
+    undo(store, work)
     return Result.fail(new StoreFull({ operation, limitBytes: store.maxBytes }))
   }
   store.bytes += grown
   if (done.length > 0) partition.version = ++store.version
+  tidy(done)
   forgetIfEmpty(store, partition)
   return Result.void
 }
 
-const takeBack = (store: MemoryStore, { done, partition }: Work): void => {
-  for (const { entry, next, old } of done.toReversed()) {
-    replace(partition, { entry, old: next, next: old })
-    prune(partition, entry)
-  }
+const undo = (store: MemoryStore, { done, partition }: Work): void => {
+  for (const put of done.toReversed()) takeBack(partition, put)
+  tidy(done)
   forgetIfEmpty(store, partition)
 }
 
-const forgetIfEmpty = (store: MemoryStore, partition: MemoryPartition): void => {
-  if (partition.records === 0 && partition.note === undefined && partition.maps.size === 0) {
-    store.partitions.delete(partition.partitionId)
+/** Gives back memory of the maps that were changed. */
+const tidy = (done: ReadonlyArray<Put>): void => {
+  let last: MemoryMap | undefined
+  for (const { map } of done) {
+    if (map !== last) RecordTable.tidy(map.table)
+    last = map
   }
+}
+
+const forgetIfEmpty = (store: MemoryStore, partition: MemoryPartition): void => {
+  if (partition.note === undefined && partition.maps.size === 0) store.partitions.delete(partition.partitionId)
 }
 
 /** Merges records, all or none. `changes` are those that changed the partition, as they are now. */
@@ -104,14 +114,12 @@ export const merge = (
     const time = MapRecord.latest(record)
     latest = latest === undefined ? time : Timestamp.max(latest, time)
     const entry = entryOf(work.partition, mapName, record.type, record.key)
-    const old = KeyRecords.find(entry.records, record)
-    const next = mergeRecord(old, record, epoch)
+    const held = findHeld(entry, record)
+    const next = mergeRecord(held?.record, record, epoch)
     if (next === "refused") refused++
-    if (next === "refused" || next === "known") prune(work.partition, entry)
-    else {
-      change(work, { entry, old, next })
-      changes.push({ mapName, record: next })
-    }
+    if (next === "refused" || next === "known") continue
+    change(work, entry, held, next)
+    changes.push({ mapName, record: next })
   }
   return Result.map(commit(store, work, "merge"), () => ({
     changed: changes.length,
@@ -121,61 +129,81 @@ export const merge = (
   }))
 }
 
+/** What was written, with its bytes as they are kept: a view. */
+export interface StoredChange extends MapChange {
+  readonly bytes: Uint8Array
+}
+
 /** Carries out operations, all or none. */
 export const write = (
   store: MemoryStore,
   partitionId: number,
   operations: ReadonlyArray<MapOperation>,
   reading: Timestamp
-): Result.Result<ReadonlyArray<MapChange>, StoreFull | InvalidOperation> => {
+): Result.Result<ReadonlyArray<StoredChange>, StoreFull | InvalidOperation> => {
   const tooMany = MapOperation.tooMany(operations)
   if (tooMany !== undefined) return Result.fail(tooMany)
   const work = begin(store, partitionId)
-  const last = new Map<Entry, Array<MapRecord>>()
   for (const operation of operations) {
     const { key, mapName } = operation
     const entry = entryOf(work.partition, mapName, MapOperation.mapTypeOf(operation), key)
-    const stamped = MapOperation.stamp(operation, entry.records, reading)
+    const stamped = MapOperation.stamp(operation, recordsIn(entry), reading)
     if (Result.isFailure(stamped)) {
-      prune(work.partition, entry)
-      takeBack(store, work)
+      undo(store, work)
       return Result.fail(stamped.failure)
     }
-    for (const next of stamped.success) {
-      change(work, { entry, old: KeyRecords.find(entry.records, next), next })
-      last.set(entry, lastOf(last.get(entry) ?? [], next))
-    }
-    prune(work.partition, entry)
+    for (const next of stamped.success) change(work, entry, findHeld(entry, next), next)
   }
-  return Result.map(commit(store, work, "write"), () =>
-    [...last].flatMap(([{ mapName }, records]) => records.map((record) => ({ mapName, record })))
-  )
+  return Result.map(commit(store, work, "write"), () => lastChanges(work.done))
 }
 
-/** The changed records of a key with one more: it takes the place of its older version. */
-const lastOf = (records: Array<MapRecord>, next: MapRecord): Array<MapRecord> => {
-  const at = records.findIndex((record) => MapRecord.isSame(record, next))
-  if (at < 0) records.push(next)
-  else records[at] = next
-  return records
+/** The changed records, of each its last version. */
+const lastChanges = (done: ReadonlyArray<Put>): ReadonlyArray<StoredChange> => {
+  const changes: Array<StoredChange> = []
+  const places = new Map<string, number>()
+  for (const { bytes, map, next: record } of done) {
+    const name = JSON.stringify([map.mapName, record.type, record.key, record.type === "or" ? record.tag : null])
+    const place = places.get(name) ?? changes.length
+    places.set(name, place)
+    changes[place] = { mapName: map.mapName, record, bytes }
+  }
+  return changes
 }
 
 /** Removes what the scope says; how many records. */
 export const collect = (store: MemoryStore, partitionId: number, epoch: Epoch, scope: CollectScope): number => {
   const partition = store.partitions.get(partitionId)
   if (partition === undefined) return 0
-  const isOut = scope._tag === "tombstones" ? Epoch.isCollected : Epoch.isGone
+  const before = partition.records
+  const bytesBefore = partition.bytes
   const keys = scope._tag === "gone" ? Option.getOrUndefined(scope.keys) : undefined
-  const work = begin(store, partitionId)
-  const looked = keys?.flatMap((key) => findEntry(partition, key) ?? []) ?? entries(partition)
-  for (const entry of looked) {
-    for (const old of entry.records.filter((record) => isOut(epoch, record))) {
-      change(work, { entry, old, next: undefined })
+  if (keys === undefined) collectAll(partition, epoch, scope._tag)
+  else collectKeys(partition, epoch, keys)
+  const removed = before - partition.records
+  store.bytes += partition.bytes - bytesBefore
+  if (removed > 0) partition.version = ++store.version
+  for (const { table } of partition.maps.values()) RecordTable.tidy(table)
+  forgetIfEmpty(store, partition)
+  return removed
+}
+
+const collectAll = (partition: MemoryPartition, epoch: Epoch, scope: CollectScope["_tag"]): void => {
+  const onlyTombstones = scope === "tombstones"
+  const isOut = onlyTombstones ? Epoch.isAgedCollected : Epoch.isAgedGone
+  for (const map of partition.maps.values()) {
+    const { table } = map
+    for (const place of RecordTable.placesWhere(table, (header) => isOut(epoch, header), onlyTombstones)) {
+      remove(partition, map, { place, record: RecordTable.recordAt(table, place) })
     }
-    prune(partition, entry)
   }
-  Result.getOrThrow(commit(store, work, "collect"))
-  return work.done.length
+}
+
+const collectKeys = (partition: MemoryPartition, epoch: Epoch, keys: ReadonlyArray<KeyName>): void => {
+  for (const key of keys) {
+    const entry = findEntry(partition, key)
+    if (entry === undefined) continue
+    for (const held of heldOf(entry)) if (Epoch.isGone(epoch, held.record)) remove(partition, entry.map, held)
+  }
 }
 
 /** Removes a partition, if its version is `ifVersion` where that is given. */
@@ -197,7 +225,7 @@ export const sizeOf = (store: MemoryStore, partitionId: number): PartitionSize =
   return { partitionId, records, bytes, version }
 }
 
-/** All records of the given keys, as deltas. */
+/** All records of the given keys, as deltas: views of what is kept. */
 export const recordsOf = (
   store: MemoryStore,
   partitionId: number,
@@ -205,7 +233,22 @@ export const recordsOf = (
 ): ReadonlyArray<DeltaOp> => {
   const partition = store.partitions.get(partitionId)
   if (partition === undefined) return []
-  return keys.flatMap(
-    (key) => findEntry(partition, key)?.records.map((record) => encodeDelta(key.mapName, record)) ?? []
+  return keys.flatMap((key) => {
+    const entry = findEntry(partition, key)
+    return entry === undefined ? [] : deltasOf(entry, heldOf(entry))
+  })
+}
+
+/** The records of a key that are no tombstones, in the order of their tags, as `recordsOf`. */
+export const liveOf = (store: MemoryStore, partitionId: number, key: KeyName): ReadonlyArray<DeltaOp> => {
+  const partition = store.partitions.get(partitionId)
+  const entry = partition === undefined ? undefined : findEntry(partition, key)
+  if (entry === undefined) return []
+  return deltasOf(
+    entry,
+    heldOf(entry).filter(({ record }) => !MapRecord.isTombstone(record))
   )
 }
+
+const deltasOf = ({ key, map }: Entry, held: ReadonlyArray<RecordTable.Held>): ReadonlyArray<DeltaOp> =>
+  held.map(({ place }) => ({ mapName: map.mapName, key, entry: RecordTable.encodedAt(map.table, place) }))

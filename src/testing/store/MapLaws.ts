@@ -93,11 +93,14 @@ const checks: Record<string, Check> = {
       const before = [yield* store.size(1), yield* rootOf(store, 1)]
       const large: MapOperation = { type: "put", mapName: "m", key: "x", value: new Uint8Array(maxValueBytes + 1) }
       const clear: MapOperation = { type: "remove", mapName: "s", key: "k" }
-      const tooLarge = yield* Effect.flip(store.write(1, [put("k", 2), put("new", 1), clear, large], at(2)))
+      const tooLarge = yield* Effect.flip(
+        store.write(1, [put("k", 2), put("new", 1), put("k", 3), clear, large], at(2))
+      )
       yield* expectSame(tooLarge._tag, "InvalidOperation", "a typed error")
       const many = Array.from({ length: maxOperationsPerWrite + 1 }, (_, i) => put(`k${i}`, 1))
       yield* expectSame((yield* Effect.flip(store.write(1, many, at(2))))._tag, "InvalidOperation", "a typed error")
       yield* expectSame([yield* store.size(1), yield* rootOf(store, 1)], before, "nothing to change")
+      yield* expectSame(yield* valuesOf(store, register("k")), [1], "the value of before")
     }),
 
   "all values of a map are met, whatever is written meanwhile": (store) =>
