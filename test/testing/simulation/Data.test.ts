@@ -182,7 +182,7 @@ describe("removals that are forgotten (rule 22)", () => {
   })
 })
 
-describe("runs in which writes were lost once", () => {
+describe("runs in which writes were lost once, or the simulator was wrong about them", () => {
   it.each([
     { seed: 96, nodes: 3, policy: majority, why: "the owner's marks judged what the other part had written" },
     {
