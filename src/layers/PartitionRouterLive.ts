@@ -1,5 +1,6 @@
 /** The router over the driver: who owns a key, who waits for a reply, and what is handled here. */
 import { Clock, Deferred, Effect, FiberSet, Layer, Option, Queue, Result, Stream } from "effect"
+import { isWithinUtf8, maxKeyBytes } from "../domain/data/DataBounds.ts"
 import type { Incarnation, NodeId } from "../domain/model/Scalars.ts"
 import { hashToPartition } from "../domain/placement/HashToPartition.ts"
 import type { ClusterState } from "../domain/protocol/ClusterState.ts"
@@ -53,6 +54,14 @@ const owns = ({ phase, self, split }: ClusterState, partitionId: number): boolea
   split.haltedSinceMs === undefined &&
   memberAs(phase.view, self) !== undefined &&
   phase.table.rows[partitionId]?.owner === self.nodeId
+
+/** Why a message cannot travel under these names. */
+const brokenName = (route: string, key: string): string | undefined => {
+  if (!route.isWellFormed() || !key.isWellFormed()) return "its route or its key has a lone surrogate"
+  return isWithinUtf8(route, maxKeyBytes) && isWithinUtf8(key, maxKeyBytes)
+    ? undefined
+    : `its route or its key takes more than ${maxKeyBytes} bytes of UTF-8`
+}
 
 const forward = (self: NodeId, partitionId: number, message: RouterMessage): ClusterMessageOf<"OP_FORWARD"> => ({
   type: "OP_FORWARD",
@@ -183,6 +192,10 @@ const make = Effect.gen(function* () {
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const deadlineMs = nowMs() + timeoutMs
     const partitionId = hashToPartition(key, node.partitionCount)
+    const broken = brokenName(route, key)
+    if (broken !== undefined) {
+      return yield* new UndecodableMessage({ route, key: key.slice(0, 80), what: "request", reason: broken })
+    }
     if (payload.length > maxPayloadBytes) {
       return yield* new MessageTooLarge({ route, bytes: payload.length, limit: maxPayloadBytes })
     }

@@ -23,8 +23,8 @@ export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("Mess
 }
 
 /**
- * The two ends do not mean the same by the route. A `request` was not handled; a `reply` belongs to a request that
- * was.
+ * The two ends do not mean the same by the route, or the route's name or the key cannot travel: a lone surrogate, or
+ * more than `maxKeyBytes` of UTF-8. A `request` was not handled; a `reply` belongs to a request that was.
  */
 export class UndecodableMessage extends Schema.TaggedError<UndecodableMessage>()("UndecodableMessage", {
   route: Schema.String,

@@ -92,6 +92,12 @@ describe("PartitionRouter", () => {
           greetings.send("key", { name }, { timeoutMs: 500 }).pipe(Effect.provideContext(nodes[0]), Effect.flip)
         assert.strictEqual((yield* send("nobody"))._tag, "NoHandler")
         assert.strictEqual((yield* send("x".repeat(2 ** 21)))._tag, "MessageTooLarge")
+        for (const key of ["a\ud800", "k".repeat(5000)]) {
+          for (const node of nodes) {
+            const broken = yield* greetings.send(key, { name: "n" }).pipe(Effect.provideContext(node), Effect.flip)
+            assert.strictEqual(broken._tag, "UndecodableMessage")
+          }
+        }
         const others = PartitionRouter.route("greetings", { request: Schema.Int, reply: Schema.Int })
         yield* Effect.forEach(nodes, (node, index) => handlesOn(node, `n${index + 1}`))
         const wrong = yield* others.send("key", 7).pipe(Effect.provideContext(nodes[1]), Effect.flip)

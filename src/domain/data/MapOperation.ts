@@ -86,6 +86,7 @@ const removals = (records: KeyRecords, value: Uint8Array | undefined, removed: T
 
 const brokenBound = (operation: MapOperation): InvalidOperation | undefined => {
   const { mapName, key } = operation
+  if (!mapName.isWellFormed() || !key.isWellFormed()) return invalid(operation, "notUnicode", 0)
   if (mapName === "" || !isWithinUtf8(mapName, maxMapNameBytes)) {
     return invalid(operation, "mapNameLength", maxMapNameBytes)
   }

@@ -68,6 +68,7 @@ const limits: Readonly<Record<InvalidOperation["reason"], number>> = {
   mapNameLength: maxMapNameBytes,
   keyLength: maxKeyBytes,
   valueLength: maxValueBytes,
+  notUnicode: 0,
   tooManyTags: maxTagsPerKey,
   tooManyOperations: maxOperationsPerWrite,
   endOfTime: maxWallMs
@@ -78,8 +79,9 @@ const reasonOf = Schema.decodeUnknownOption(InvalidOperation.fields.reason)
 const invalid = (mapName: string, key: string, reason: InvalidOperation["reason"]): InvalidOperation =>
   new InvalidOperation({ mapName: mapName.slice(0, 80), key: key.slice(0, 80), reason, limit: limits[reason] })
 
-/** Found here, so that what is too large does not travel. */
+/** Found here, so that what is too large, or cannot, does not travel. */
 const brokenBound = (mapName: string, key: string, value?: Uint8Array): InvalidOperation["reason"] | undefined => {
+  if (!mapName.isWellFormed() || !key.isWellFormed()) return "notUnicode"
   if (mapName === "" || !isWithinUtf8(mapName, maxMapNameBytes)) return "mapNameLength"
   if (!isWithinUtf8(key, maxKeyBytes)) return "keyLength"
   return value !== undefined && value.length > maxValueBytes ? "valueLength" : undefined

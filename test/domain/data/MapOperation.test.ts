@@ -132,6 +132,10 @@ describe("An operation is invalid, with its bound", () => {
     for (const mapName of ["", "m".repeat(maxMapNameBytes + 1)]) {
       assert.deepStrictEqual(refusal({ ...drop, mapName }), ["mapNameLength", maxMapNameBytes])
     }
+    for (const text of ["\ud800", "a\udfff"]) {
+      assert.deepStrictEqual(refusal({ ...drop, key: text }), ["notUnicode", 0])
+      assert.deepStrictEqual(refusal({ ...drop, mapName: text }), ["notUnicode", 0])
+    }
     let records = KeyRecords.none
     for (let i = 0; i < maxTagsPerKey; i++) {
       records = KeyRecords.merge(records, { type: "or", key: "k", tag: at(i), value: byte(1) })

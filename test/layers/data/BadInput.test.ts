@@ -42,6 +42,10 @@ const moody = Effect.gen(function* () {
   return { mood, layer: Layer.succeed(MapStore, shape) }
 })
 
+/** The failure of an attempt, and its reason. */
+const refusalOf = <A, E extends { readonly _tag: string; readonly reason?: unknown }>(attempt: Effect.Effect<A, E>) =>
+  Effect.map(Effect.flip(attempt), ({ _tag, reason }) => [_tag, reason])
+
 /** Bytes that are no records, where records should be. */
 const garbage: ReadonlyArray<Content> = [
   { chunks: [{ mapName: "data", mapType: "lww", data: Uint8Array.of(0xc1, 0xff) }], deltas: [] },
@@ -50,6 +54,28 @@ const garbage: ReadonlyArray<Content> = [
 ]
 
 describe("bad input", () => {
+  it.effect("a key that is no Unicode text is invalid, whoever owns it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* InMemory.nodes(2)
+        const invalid = ["InvalidOperation", "notUnicode"]
+        for (const node of nodes) {
+          const registers = bytesOn(node)
+          const sets = Context.get(node, PartitionedMaps).or({ name: "sets", value: Schema.String, timeoutMs: 2000 })
+          for (const key of ["a\ud800b", "\udc00", "\ud83d"]) {
+            assert.deepStrictEqual(yield* refusalOf(registers.put(key, Uint8Array.of(1))), invalid)
+            assert.deepStrictEqual(yield* refusalOf(registers.get(key)), invalid)
+            assert.deepStrictEqual(yield* refusalOf(registers.remove(key)), invalid)
+            assert.deepStrictEqual(yield* refusalOf(sets.add(key, "v")), invalid)
+          }
+          assert.deepStrictEqual(yield* refusalOf(bytesOn(node, "\ud800").put("k", Uint8Array.of(1))), invalid)
+        }
+        yield* bytesOn(at(nodes, 0)).put("\u{1f600}", Uint8Array.of(7))
+        assert.deepStrictEqual(Option.getOrThrow(yield* bytesOn(at(nodes, 1)).get("\u{1f600}")), Uint8Array.of(7))
+      })
+    )
+  )
+
   it.effect("what is too large is invalid, and does not travel", () =>
     inVirtualTime(
       Effect.gen(function* () {
