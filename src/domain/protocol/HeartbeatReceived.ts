@@ -15,6 +15,7 @@ import { heard, mayRepair, peerOf, setPeer } from "./Peers.ts"
 import { probeBack } from "./Probing.ts"
 import * as References from "./References.ts"
 import { membersUpdate } from "./Settlement.ts"
+import * as Surplus from "./Surplus.ts"
 import * as Suspicion from "./Suspicion.ts"
 import * as TableSharing from "./TableSharing.ts"
 import { hears, ringsIn } from "./Topology.ts"
@@ -126,6 +127,7 @@ export const receive = (step: Step, heartbeat: HeartbeatPayload, connection: Con
   const from = heartbeat.senderId
   const joined = step.joined
   if (joined === undefined) return "notJoined"
+  Surplus.heard(step, joined, heartbeat, connection)
   if (Following.isLed(joined)) return Following.heard(step, joined, from, saidIn(joined, heartbeat), connection)
   const before = peerOf(step.state, from)?.report
   if (before !== undefined && isSignOfLife(step, joined, heartbeat, before)) {

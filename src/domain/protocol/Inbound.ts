@@ -191,11 +191,19 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
     case "DAG_EXECUTE":
     case "DAG_DATA":
     case "DAG_COMPLETE":
-      if (step.joined === undefined || memberOf(step.joined.view, from) === undefined) return "notMember"
+      if (!isFromMember(step, from) && !isForData(step, message)) return "notMember"
       step.run({ _tag: "Deliver", from, message })
       return "handled"
   }
 }
+
+const isFromMember = (step: Step, from: NodeId): boolean =>
+  step.joined !== undefined && memberOf(step.joined.view, from) !== undefined
+
+// The data plane refuses what a process asks that this node does not know as a member yet: unanswered, its fate would
+// be unknown.
+const isForData = (step: Step, message: ClusterMessage): boolean =>
+  step.state.carriesData && message.type === "OP_FORWARD" && Option.isNone(message.clientId)
 
 /**
  * The member that forwards an operation, if `receive` would do nothing but deliver it: thousands of them come between

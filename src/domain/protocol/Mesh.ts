@@ -235,6 +235,21 @@ export const disown = (step: Step, id: ConnectionId, extended: boolean): void =>
   setConnection(step, { ...connection, nodeId: undefined, extended })
 }
 
+/** The connection is used for sending from now on. */
+export const prefer = (step: Step, nodeId: NodeId, id: ConnectionId): void => {
+  const ids = step.state.mesh.links.get(nodeId) ?? []
+  if (ids.at(-1) !== id) setLink(step, nodeId, [...ids.filter((other) => other !== id), id])
+}
+
+/** The other end sends on this connection: does it use the same as this end? */
+export const agree = (step: Step, nodeId: NodeId, id: ConnectionId): void => {
+  const used = step.state.mesh.links.get(nodeId)?.at(-1)
+  const connection = used === undefined ? undefined : connectionOf(step, used)
+  if (connection === undefined || (used === id) === (connection.agreedAtMs !== undefined)) return
+  const { agreedAtMs, ...rest } = connection
+  setConnection(step, agreedAtMs === undefined ? { ...rest, agreedAtMs: step.nowMs } : rest)
+}
+
 export const learnExtended = (step: Step, id: ConnectionId): void => {
   const connection = connectionOf(step, id)
   if (connection !== undefined && !connection.extended) setConnection(step, { ...connection, extended: true })

@@ -16,6 +16,8 @@ export interface Connection {
   /** The other end has sent an extension field, so it understands ours. */
   readonly extended: boolean
   readonly openedAtMs: number
+  /** Since when the other end, having several connections, beats on this one too; see `Surplus.ts`. */
+  readonly agreedAtMs?: number
 }
 
 /** An attempt to reach an address. */

@@ -1,16 +1,15 @@
 /** What a node does four times in a heartbeat interval: judge, beat, claim, plan, share. */
-import { compareAge } from "../model/MembersView.ts"
 import * as Bootstrap from "./Bootstrap.ts"
 import * as Duties from "./Duties.ts"
 import * as Following from "./Following.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as JoinAnswered from "./JoinAnswered.ts"
 import * as Leaving from "./Leaving.ts"
-import { isReference, memberAs, memberOf } from "./ClusterView.ts"
 import { dissolveIfLost } from "./LostView.ts"
 import * as Mastership from "./Mastership.ts"
 import * as Mesh from "./Mesh.ts"
 import * as Probing from "./Probing.ts"
+import * as Surplus from "./Surplus.ts"
 import * as Suspicion from "./Suspicion.ts"
 import type { Step } from "./Transition.ts"
 import { dissolveIfStranded, expelIfOut } from "./ViewUpdate.ts"
@@ -21,22 +20,6 @@ const beat = (step: Step): void => {
   const interval = step.state.config.heartbeatIntervalMs
   step.setJoined({ nextHeartbeatAtMs: Math.max(joined.nextHeartbeatAtMs + interval, step.nowMs + interval / 2) })
   Heartbeat.beat(step)
-}
-
-// One connection per pair: of several the newer member keeps the latest. Not the one that it has dialled: if the
-// older one dials, it has no link any more.
-const closeSurplus = (step: Step): void => {
-  const joined = step.joined
-  const self = joined === undefined ? undefined : memberAs(joined.view, step.self)
-  if (joined === undefined || self === undefined || !joined.settled) return
-  for (const [nodeId, ids] of Mesh.doublyLinkedOf(step.state.mesh.links)) {
-    const member = memberOf(joined.view, nodeId)
-    if (member === undefined || member.state === "joining" || self.state === "joining") continue
-    // Whoever loses a connection to a node of the reference is dead for it.
-    if (isReference(member)) continue
-    if (compareAge(self, member) < 0) continue
-    Mesh.closeOthers(step, nodeId, ids.at(-1), "one connection is enough")
-  }
 }
 
 const closeUnwanted = (step: Step): void => {
@@ -70,7 +53,7 @@ export const tick = (step: Step, judge: Suspicion.Judge, patienceMs = 0): void =
   if (isLed(step)) Following.tick(step)
   else JoinAnswered.dialOlder(step)
   Probing.tick(step)
-  closeSurplus(step)
+  Surplus.close(step)
   closeUnwanted(step)
   Mesh.forgetLost(step, (nodeId) => {
     const lost = step.state.mesh.lost.get(nodeId)

@@ -52,6 +52,8 @@ export interface Timing {
   readonly probeSpreadMs: number
   /** A former member is probed that long (600,000). */
   readonly outsideForgetMs: number
+  /** What was sent on a connection that both ends have left has arrived (1000). */
+  readonly surplusMs: number
   /** A redial of a lost connection proves a death only within this (5000). */
   readonly proofMs: number
 }
@@ -86,6 +88,7 @@ export const timingOf = (config: ClusterConfig): Timing => {
     haltedDissolveMs: 15 * beat,
     probeSpreadMs: 2 * beat,
     outsideForgetMs: 600 * beat,
+    surplusMs: beat,
     proofMs: 5 * beat
   }
 }

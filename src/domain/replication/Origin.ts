@@ -12,7 +12,7 @@ import { isRead, type RefusalReason, type Reply } from "./DataMessage.ts"
 import type { OriginRequest } from "./DataState.ts"
 import type { DataStep } from "./DataStep.ts"
 import * as Owner from "./Owner.ts"
-import { linkTo, memberIncarnation } from "./Sight.ts"
+import { isOwnMember, linkTo, memberIncarnation } from "./Sight.ts"
 
 /** Refusals that another attempt cannot change. */
 const isFinal = (reason: RefusalReason): boolean =>
@@ -56,7 +56,8 @@ const route = (step: DataStep, request: OriginRequest): void => {
   const ttlMs = Math.max(1, Math.ceil(deadlineMs - step.nowMs))
   const owner = rowOf(step, partitionId)?.owner
   request.retryAtMs = step.nowMs + step.state.settings.retryMs
-  if (owner === undefined) return
+  // Nobody listens to who is out of its own view, as when it leaves.
+  if (owner === undefined || !isOwnMember(step.sight)) return
   const body = { type: "request" as const, id, partitionId, work, ack, minCopies, ttlMs }
   if (owner === step.selfId) {
     const { incarnation } = step.sight.self
@@ -120,13 +121,15 @@ const loseScan = (step: DataStep, request: OriginRequest, detail: string): void 
 
 /**
  * Requests whose connection has ended, or whose addressee is no member any more, so that nothing it says counts: reads
- * are asked again, the fate of writes is unknown. A node that stands still keeps its connections.
+ * are asked again, the fate of writes is unknown. A write's answer may still come over another connection to the same
+ * process. A node that stands still keeps its connections.
  */
 export const reachChanged = (step: DataStep): void => {
   for (const request of step.state.requests.values()) {
     const { sent } = request
     if (sent?.connection === undefined) continue
-    const isLinked = step.sight.links.get(sent.nodeId)?.includes(sent.connection) === true
+    const links = step.sight.links.get(sent.nodeId) ?? []
+    const isLinked = isRead(request.work) ? links.includes(sent.connection) : links.length > 0
     const isMember = memberIncarnation(step.sight, sent.nodeId) === sent.incarnation
     if (isLinked && isMember) continue
     const why = isLinked ? `${sent.nodeId} was put out of the cluster` : `the connection to ${sent.nodeId} ended`

@@ -45,6 +45,10 @@ export const memberIncarnation = ({ view }: Sight, nodeId: NodeId): Incarnation 
   return member === undefined || member.state === "dead" ? undefined : incarnationOf(member)
 }
 
+/** Is this process a member of its own view? */
+export const isOwnMember = (sight: Sight): boolean =>
+  memberIncarnation(sight, sight.self.nodeId) === sight.self.incarnation
+
 export const stampOf = ({ table, view }: Sight): Stamp => ({
   lineage: view?.lineage ?? "",
   viewVersion: view?.version ?? 0,

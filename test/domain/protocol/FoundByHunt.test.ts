@@ -130,7 +130,7 @@ describe("found by the hunt", () => {
     const n3 = memberOf("n3", masterOf("n1", ["n2", "n3"]))
       .dialled(2, "n2")
       .accepted(5)
-    n3.receive(5, heartbeat("n2", n3)).until(250)
+    n3.receive(5, heartbeat("n2", n3)).receive(5, heartbeat("n2", n3)).until(1000)
     expect(n3.state.mesh.links.get("n2")).toEqual([5])
   })
 

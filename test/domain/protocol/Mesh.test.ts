@@ -1,6 +1,18 @@
 /** Connections: who they belong to, and what their end means. */
+import { Option } from "effect"
 import { describe, expect, it } from "vitest"
-import { founder, heartbeat, joinRequest, masterOf } from "./Transcript.ts"
+import { founder, heartbeat, joinRequest, masterOf, Transcript, welcome } from "./Transcript.ts"
+
+/** A member that has two connections to the older one, and has dialled the first. */
+const memberWithTwo = (): Transcript => {
+  const master = masterOf("n1", ["n2"])
+  const n2 = new Transcript("n2", { seeds: ["n1"] }).tick().dialled(1, "n1")
+  n2.receive(1, welcome("n1", master.joined.view)).accepted(11)
+  n2.receive(11, heartbeat("n1", n2))
+  n2.text()
+  expect(n2.state.mesh.links.get("n1")).toEqual([1, 11])
+  return n2
+}
 
 describe("the mesh", () => {
   it("a connection whose first message is no opening is closed", () => {
@@ -31,6 +43,27 @@ describe("the mesh", () => {
     `)
   })
 
+  it("what a process asks of the data plane before it is known as a member is not dropped, but refused there", () => {
+    const forward = {
+      type: "OP_FORWARD",
+      sourceNodeId: "n9",
+      targetPartitionId: 0,
+      clientId: Option.none(),
+      payload: new Uint8Array(1)
+    } as const
+    const asked = (carriesData: boolean, clientId: string | undefined) => {
+      const n1 = masterOf("n1", ["n2"], { carriesData })
+        .accepted(9)
+        .receive(9, heartbeat("n9", masterOf("n1", ["n9"])))
+      n1.receive(9, { ...forward, clientId: Option.fromUndefinedOr(clientId) })
+      return n1.commands.map((command) => (command._tag === "Ignored" ? command.reason : command._tag))
+    }
+    expect(asked(true, undefined)).toEqual(["Deliver"])
+    // What is not for the data plane has nobody who would refuse it.
+    expect(asked(true, "router")).toEqual(["notMember"])
+    expect(asked(false, undefined)).toEqual(["notMember"])
+  })
+
   it("a stranger's view of enormous version changes nothing", () => {
     const n1 = masterOf("n1", ["n2"])
     n1.accepted(9).receive(9, {
@@ -52,6 +85,43 @@ describe("the mesh", () => {
     n1.receive(22, heartbeat("n2", n1))
     n1.text()
     expect(n1.closed(2).text()).toMatchInlineSnapshot(`"0 #2 ended"`)
+  })
+
+  it("of several connections the older member uses the one on which the newer was last heard, and says so there", () => {
+    const n1 = masterOf("n1", ["n2"]).accepted(22)
+    n1.receive(22, heartbeat("n2", n1))
+    n1.text()
+    // What was under way on the other one comes after it.
+    n1.receive(2, heartbeat("n2", n1)).receive(22, heartbeat("n2", n1))
+    expect(n1.text()).toMatchInlineSnapshot(`
+      "0 #2 <- HEARTBEAT of n2@2000 in view 3 of n1.1000 settled, table 2
+        #2 -> HEARTBEAT of n1@1000 in view 3 of n1.1000 settled, promise 0 to n1, table 2
+      0 #22 <- HEARTBEAT of n2@2000 in view 3 of n1.1000 settled, table 2
+        #22 -> HEARTBEAT of n1@1000 in view 3 of n1.1000 settled, promise 0 to n1, table 2"
+    `)
+    expect(n1.state.mesh.links.get("n2")).toEqual([2, 22])
+    // It closes none of them.
+    expect(n1.until(5000).text()).not.toContain("close")
+  })
+
+  it("the newer member closes the others when the older has long left them: what it had sent there has come", () => {
+    const n2 = memberWithTwo()
+    n2.receive(1, heartbeat("n1", n2)).until(2000)
+    expect(n2.text()).not.toContain("close")
+    n2.receive(11, heartbeat("n1", n2)).until(2750)
+    expect(n2.text()).not.toContain("close")
+    expect(n2.until(3000).text()).toContain("close #1: one connection is enough")
+    expect(n2.state.mesh.links.get("n1")).toEqual([11])
+  })
+
+  it("the newer member closes none while the older still uses another, and asks it", () => {
+    const n2 = memberWithTwo()
+    n2.receive(11, heartbeat("n1", n2)).until(750)
+    n2.receive(1, heartbeat("n1", n2))
+    n2.text()
+    const text = n2.until(5000).text()
+    expect(text).not.toContain("close")
+    expect(text).toContain("#11 -> HEARTBEAT")
   })
 
   it("the end of a member's last connection is answered by dialling it at once", () => {
@@ -100,7 +170,8 @@ describe("the mesh", () => {
     n1.receive(7, heartbeat("n3", n1))
     expect(n1.text()).toMatchInlineSnapshot(`
       "0 #7 <- HEARTBEAT of n3@3000 in view 5 of n1.1000 settled, table 3
-        note: n3 answers at 127.0.0.1:9002, where n2 was expected"
+        note: n3 answers at 127.0.0.1:9002, where n2 was expected
+        #7 -> HEARTBEAT of n1@1000 in view 5 of n1.1000 settled, promise 0 to n1, table 3"
     `)
     expect(n1.state.mesh.links.get("n2")).toBeUndefined()
   })

@@ -32,7 +32,7 @@ export interface TableOptions {
   readonly completed?: ReadonlyArray<string>
   readonly recovering?: ReadonlyArray<RecoveringPartition>
   /** Connections by node; default one for each other member. */
-  readonly links?: Readonly<Record<string, number>>
+  readonly links?: Readonly<Record<string, number | ReadonlyArray<number>>>
   readonly lineage?: string
 }
 
@@ -75,7 +75,7 @@ export const sight = (self: string, options: TableOptions): Sight => {
       completed: options.completed ?? [],
       recovering: options.recovering ?? []
     },
-    links: new Map(Object.entries(links).map(([nodeId, connection]) => [nodeId, [connection]]))
+    links: new Map(Object.entries(links).map(([nodeId, connections]) => [nodeId, [connections].flat()]))
   }
 }
 

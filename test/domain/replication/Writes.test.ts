@@ -32,6 +32,23 @@ describe("a write", () => {
     `)
   })
 
+  it("may still be answered over another connection when the one that it went over ends", () => {
+    const row = { version: 5, rows: ["a+b"] }
+    const b = new Plane("b", { ...row, links: { a: [1, 11] } }).put(1, "k").table({ ...row, links: { a: 1 } })
+    expect(b.text()).not.toContain("answer")
+    expect(b.told("a", { type: "reply", id: 1, reply: { type: "done" } }).text()).toContain("answer 1: Done")
+    // None is left.
+    b.put(2, "l").table({ ...row, links: {} })
+    expect(b.text()).toContain("answer 2: Unknown")
+  })
+
+  it("waits in a process that is out of its own view: nobody would listen to it", () => {
+    const row = { version: 5, rows: ["a+c"] }
+    const b = new Plane("b", row).table({ ...row, members: ["a", "c", "d"] }).put(1, "k")
+    expect(b.text()).not.toContain("request")
+    expect(b.table(row).text()).toContain("a <- request 1: write")
+  })
+
   it("is of unknown fate as soon as the process that it went to is out of the cluster, though connected (rule 7)", () => {
     const b = new Plane("b", { version: 5, rows: ["a+b", "a+b"] }).put(1, "k")
     b.table({ version: 6, rows: ["b+c"], members: ["b", "c", "d"], links: { a: 1, c: 3, d: 4 } })
@@ -82,6 +99,16 @@ describe("a write", () => {
       table 6: b+a
         b <- request 1: stamped
       50 ms"
+    `)
+  })
+
+  it("of a process that is no member here yet is refused, so that it is asked again", () => {
+    const a = new Plane("a", { version: 5, rows: ["a+b"], links: { b: 2, e: 5 } })
+    const work = { type: "write", operations: [{ type: "delete", mapName: "m", key: "k" }] } as const
+    a.told("e", { type: "request", id: 7, partitionId: 0, work, ack: "backups", minCopies: 1, ttlMs: 1000 })
+    expect(a.text()).toMatchInlineSnapshot(`
+      "e -> request 7: write
+        e <- reply 7: refused notOwner"
     `)
   })
 

@@ -233,6 +233,43 @@ describe("runs in which writes were lost once, or the simulator was wrong about 
   })
 })
 
+describe("where nothing breaks every write is done, none is refused or of unknown outcome", () => {
+  // Those whose start makes the most connections that are too many; one node starts seconds after the others.
+  it.each([131, 146, 185, 246])("while the cluster forms, seed %i", (seed) => {
+    const { data, violation } = Simulation.run({
+      seed,
+      nodes: 3 + (seed % 3),
+      faults: [],
+      virtualMs: 12_000,
+      config: { backupCount: 1 + (seed % 2) },
+      data: { aim: 0, storeFailures: 0, requestEveryMs: 5, requestTimeoutMs: 30_000 }
+    })
+    expect(violation).toBeUndefined()
+    expect(data).toMatchObject({ unknown: 0, refused: 0, waiting: 0 })
+    expect(data?.acknowledged).toBeGreaterThan(2000)
+  })
+
+  it.each([1, 9, 16, 25])("while nodes join and leave, seed %i", (seed) => {
+    const { data, violation } = Simulation.run({
+      seed,
+      nodes: 3 + (seed % 3),
+      profile: "calm",
+      faults: [
+        { _tag: "Join", atMs: 8000 + (seed % 997), node: "a10" },
+        { _tag: "Leave", atMs: 12_000 + ((seed * 7) % 1997), node: seed % 2 === 1 ? "master" : "n2" },
+        { _tag: "Join", atMs: 15_000 + ((seed * 5) % 4997), node: "z10" }
+      ],
+      virtualMs: 25_000,
+      config: { backupCount: 1 + (seed % 2) },
+      data: { aim: 0, storeFailures: 0, requestEveryMs: 10, requestTimeoutMs: 30_000 }
+    })
+    expect(violation).toBeUndefined()
+    // Those of the clients of the leaver may wait when it has gone.
+    expect(data).toMatchObject({ unknown: 0, refused: 0 })
+    expect(data?.acknowledged).toBeGreaterThan(2000)
+  })
+})
+
 describe("copies to a slow node", () => {
   it("are not made again and again", () => {
     const outcome = Simulation.run({

@@ -56,7 +56,7 @@ export class DataKeeper {
   constructor(options: DataOptions, world: () => World) {
     this.options = options
     this.world = world
-    this.oracle = new Oracle(world, options.requestEveryMs ?? 25)
+    this.oracle = new Oracle(world, options)
     this.aim = new Aim(world, {
       share: options.aim ?? 0.5,
       mayKill: () => this.spend(),

@@ -30,6 +30,8 @@ export interface DataOptions {
   readonly durable?: number
   /** Mean milliseconds between two requests of all clients together. Default 25. */
   readonly requestEveryMs?: number
+  /** Milliseconds that a client waits for an answer. Default 4000. */
+  readonly requestTimeoutMs?: number
   /** Share of the store's answers that are failures, 0…1. Default 0.002. */
   readonly storeFailures?: number
   /**

@@ -14,7 +14,7 @@ import type { Outcome } from "../../../domain/replication/DataCommand.ts"
 import type { AckLevel } from "../../../domain/replication/DataMessage.ts"
 import type { World } from "../World.ts"
 import { Violation } from "../Violation.ts"
-import type { DataPlanes, Plane } from "./DataPlanes.ts"
+import type { DataOptions, DataPlanes, Plane } from "./DataPlanes.ts"
 import type { VirtualStore } from "./VirtualStore.ts"
 
 /** A request of a client, and what it was told. */
@@ -49,7 +49,6 @@ export interface DataCounts {
   readonly struck: number
 }
 
-const timeoutMs = 4000
 /** With a shorter horizon tombstones are forgotten during a run. */
 const forgetfulMs = 600_000
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -59,14 +58,16 @@ export class Oracle {
   private readonly waiting = new Map<number, Written>()
   private readonly world: () => World
   private readonly everyMs: number
+  private readonly timeoutMs: number
   private isStopped = false
   /** Parts were apart for longer than removals are sure to be remembered: what one has removed may return from another. */
   mayReturn = false
   private added: Array<Written> = []
 
-  constructor(world: () => World, everyMs: number) {
+  constructor(world: () => World, { requestEveryMs = 25, requestTimeoutMs = 4000 }: DataOptions) {
     this.world = world
-    this.everyMs = everyMs
+    this.everyMs = requestEveryMs
+    this.timeoutMs = requestTimeoutMs
   }
 
   private get planes(): DataPlanes {
@@ -124,7 +125,7 @@ export class Oracle {
     this.written.push(written)
     this.waiting.set(id, written)
     const work = { type: "write" as const, operations: [operation] }
-    this.planes.feed(plane, { _tag: "Asked", id, partitionId, work, ack, minCopies: 1, timeoutMs })
+    this.planes.feed(plane, { _tag: "Asked", id, partitionId, work, ack, minCopies: 1, timeoutMs: this.timeoutMs })
   }
 
   answered(_plane: Plane, id: number, outcome: Outcome): void {
