@@ -92,6 +92,27 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "else if (isRead(request.work)) {\n      request.sent = undefined\n      request.retryAtMs",
     "else if (request.id > 0) {\n      request.sent = undefined\n      request.retryAtMs"
   ),
+  inReplication(
+    "7",
+    "a write is given up although another connection is left",
+    "Origin",
+    "isRead(request.work) ? links.includes(sent.connection) : links.length > 0",
+    "links.includes(sent.connection)"
+  ),
+  inReplication(
+    "7",
+    "who is out of its own view asks others",
+    "Origin",
+    "owner === undefined || !isOwnMember(step.sight)",
+    "owner === undefined"
+  ),
+  inProtocol(
+    "7",
+    "what a joiner asks is dropped while it is no member here",
+    "Inbound",
+    "if (!isFromMember(step, from) && !isForData(step, message))",
+    "if (!isFromMember(step, from))"
+  ),
   inProtocol(
     "8",
     "a row lists a destination before its copy",

@@ -659,6 +659,20 @@ const membershipMutants: ReadonlyArray<Mutant> = [
     "return connection.nodeId"
   ),
   inProtocol(
+    "F10",
+    "a connection too many is closed while it is used",
+    "Surplus",
+    "if (agreedAtMs === undefined) Heartbeat.beatTo(step, nodeId)\n    else if (step.nowMs - agreedAtMs >= step.timing.surplusMs) {",
+    "if (agreedAtMs !== undefined || kept !== undefined) {"
+  ),
+  inProtocol(
+    "F10",
+    "the older member stays on the connection that it has",
+    "Surplus",
+    "    Mesh.prefer(step, senderId, id)\n",
+    ""
+  ),
+  inProtocol(
     "F11",
     "a joiner with a member's id is admitted",
     "Joining",

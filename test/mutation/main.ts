@@ -15,7 +15,11 @@ const rounds = 5
 const root = join(import.meta.dirname, "../..")
 /** Seeds with data, each under one policy. */
 const dataSeeds = 60
-const dataSpecs = ["test/domain/replication", "test/domain/protocol/Migrating.test.ts"]
+const dataSpecs = [
+  "test/domain/replication",
+  "test/domain/protocol/Migrating.test.ts",
+  "test/domain/protocol/Mesh.test.ts"
+]
 
 /** Rules of data have their own specs and seeds, and no walks. */
 type Kind = "membership" | "data"
