@@ -6,7 +6,6 @@ import { hashToPartition } from "../domain/placement/HashToPartition.ts"
 import type { ClusterState } from "../domain/protocol/ClusterState.ts"
 import { incarnationOf, memberAs, memberOf } from "../domain/protocol/ClusterView.ts"
 import * as Mesh from "../domain/protocol/Mesh.ts"
-import type { ConnectionId } from "../domain/protocol/MeshState.ts"
 import { type Step, transition } from "../domain/protocol/Transition.ts"
 import { type Refusal, type RouterMessage, routerId, routerMessageCodec } from "../domain/routing/RouterMessage.ts"
 import type { ClusterMessageOf } from "../domain/wire/ClusterMessage.ts"
@@ -40,7 +39,7 @@ type Fate = Reply | { readonly type: "lost" }
 
 interface Waiting {
   readonly fate: Deferred.Deferred<Fate>
-  to: { readonly nodeId: NodeId; readonly incarnation: Incarnation; readonly connection: ConnectionId } | undefined
+  to: { readonly nodeId: NodeId; readonly incarnation: Incarnation } | undefined
 }
 
 type Place =
@@ -103,12 +102,13 @@ const make = Effect.gen(function* () {
 
   const answer = Effect.fnUntraced(function* (
     from: NodeId,
-    request: Extract<RouterMessage, { readonly type: "request" }>
+    request: Extract<RouterMessage, { readonly type: "request" }>,
+    isMember: boolean
   ) {
     const { id, key, payload, route } = request
     const state = yield* driver.state
     const partitionId = hashToPartition(key, node.partitionCount)
-    const isOurs = request.to === state.self.incarnation && owns(state, partitionId)
+    const isOurs = isMember && request.to === state.self.incarnation && owns(state, partitionId)
     const outcome = isOurs
       ? yield* handle({ key, partitionId, from, payload }, route)
       : ({ type: "refused", reason: "notOwner", detail: "" } as const)
@@ -116,12 +116,12 @@ const make = Effect.gen(function* () {
     yield* driver.commit(transition((step) => Mesh.sendTo(step, from, forward(self.nodeId, partitionId, reply))))
   })
 
-  yield* driver.onForward(routerId, (from, { payload }) => {
+  yield* driver.onForward(routerId, (from, { payload }, isMember) => {
     const decoded = routerMessageCodec.decode(payload)
     if (Result.isFailure(decoded)) {
       fork(Effect.logWarning(`${from} sends what is no message of a router: ${decoded.failure.message}`))
-    } else if (decoded.success.type === "request") fork(answer(from, decoded.success))
-    else {
+    } else if (decoded.success.type === "request") fork(answer(from, decoded.success, isMember))
+    else if (isMember) {
       const waits = waiting.get(decoded.success.id)
       if (waits?.to?.nodeId === from) Deferred.doneUnsafe(waits.fate, Effect.succeed(decoded.success))
     }
@@ -139,15 +139,18 @@ const make = Effect.gen(function* () {
     const { joined, state } = step
     const owner = joined?.table.rows[partitionId]?.owner
     if (joined === undefined || owner === undefined) return { _tag: "Nowhere", detail: "no owner is known" }
+    if (memberAs(joined.view, state.self) === undefined) {
+      return { _tag: "Nowhere", detail: "this node is out of the cluster" }
+    }
     if (owner === state.self.nodeId) {
       return owns(state, partitionId) ? { _tag: "Here" } : { _tag: "Nowhere", detail: "this node has no say" }
     }
     const member = memberOf(joined.view, owner)
-    const connection = state.mesh.links.get(owner)?.at(-1)
-    if (member === undefined || connection === undefined)
+    if (member === undefined || !Mesh.isLinked(step, owner)) {
       return { _tag: "Nowhere", detail: `${owner} cannot be reached` }
+    }
     const incarnation = incarnationOf(member)
-    waits.to = { nodeId: owner, incarnation, connection }
+    waits.to = { nodeId: owner, incarnation }
     Mesh.sendTo(step, owner, forward(state.self.nodeId, partitionId, requestTo(incarnation)))
     return { _tag: "Sent" }
   }
@@ -236,11 +239,11 @@ const make = Effect.gen(function* () {
     return yield* last
   })
 
-  // A message gets no reply when its connection has ended. One that stands still keeps it, until it is put out.
+  // A message gets no reply when no connection is left. Who stands still keeps them, until it is put out.
   yield* driver.onChange(({ mesh, phase }) => {
     for (const { fate, to } of waiting.values()) {
       if (to === undefined) continue
-      const isLinked = mesh.links.get(to.nodeId)?.includes(to.connection) === true
+      const isLinked = mesh.links.has(to.nodeId)
       if (isLinked && phase._tag === "Joined" && memberAs(phase.view, to) !== undefined) continue
       Deferred.doneUnsafe(fate, Effect.succeed({ type: "lost" }))
     }

@@ -6,7 +6,8 @@ import type { StopReason } from "../domain/protocol/ClusterCommand.ts"
 import type { ClusterState } from "../domain/protocol/ClusterState.ts"
 import type { Transition } from "../domain/protocol/Transition.ts"
 
-export type ForwardHandler = (from: NodeId, message: ClusterMessageOf<"OP_FORWARD">) => void
+/** `isMember`: a joiner may ask before this node knows it as a member; it is to be refused, not left without an answer. */
+export type ForwardHandler = (from: NodeId, message: ClusterMessageOf<"OP_FORWARD">, isMember: boolean) => void
 
 export class ClusterDriver extends Context.Service<
   ClusterDriver,

@@ -126,6 +126,39 @@ describe("PartitionRouter", () => {
     )
   )
 
+  it.effect("a message is sent again when it comes from or to a node before the view that has it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { nodes } = yield* three
+        yield* hasTable(nodes)
+        yield* Effect.forEach(nodes, (node, index) => handlesOn(node, `n${index + 1}`))
+        const { owner } = yield* ownerOf(nodes[0], "key")
+        const at = Number(owner.slice(1)) - 1
+        const [own, other] = [nodes[at], nodes[(at + 1) % 3]]
+        const otherId = `n${((at + 1) % 3) + 1}`
+        if (own === undefined || other === undefined) return assert.fail("there is no owner")
+        // First the owner does not know who asks, then who asks is out of its own view.
+        for (const unaware of [own, other]) {
+          const driver = Context.get(unaware, ClusterDriver)
+          const { phase } = yield* driver.state
+          if (phase._tag !== "Joined") return assert.fail("the node has no view")
+          const { members } = phase.view
+          const setMembers = (some: typeof members) =>
+            driver.commit(
+              transition((step) => step.joined && step.setJoined({ view: { ...step.joined.view, members: some } }))
+            )
+          yield* setMembers(members.filter(({ nodeId }) => nodeId !== otherId))
+          const sent = yield* greetings
+            .send("key", { name: "you" })
+            .pipe(Effect.provideContext(other), Effect.forkChild)
+          yield* Effect.sleep(90)
+          yield* setMembers(members)
+          assert.strictEqual((yield* Fiber.join(sent)).by, owner)
+        }
+      })
+    )
+  )
+
   it.effect("work for a partition is interrupted when it moves, and begins where it has gone to", () =>
     inVirtualTime(
       Effect.gen(function* () {

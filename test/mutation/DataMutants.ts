@@ -110,8 +110,8 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "7",
     "what a joiner asks is dropped while it is no member here",
     "Inbound",
-    "if (!isFromMember(step, from) && !isForData(step, message))",
-    "if (!isFromMember(step, from))"
+    "if (!isMember && !isAnswered)",
+    "if (!isMember)"
   ),
   inProtocol(
     "8",

@@ -24,8 +24,11 @@ export type ClusterCommand =
   | { readonly _tag: "DetectorRemove"; readonly nodeId: NodeId }
   | { readonly _tag: "Publish"; readonly changes: ReadonlyArray<ClusterChange> }
   | { readonly _tag: "Note"; readonly level: "debug" | "info" | "warn"; readonly text: string }
-  /** A message that is not the kernel's business: for the application. */
-  | { readonly _tag: "Deliver"; readonly from: NodeId; readonly message: ClusterMessage }
+  /**
+   * A message that is not the kernel's business: for the data plane, or the application. Of a process that is no member
+   * here only what can be refused to it.
+   */
+  | { readonly _tag: "Deliver"; readonly from: NodeId; readonly message: ClusterMessage; readonly isMember: boolean }
   /** Input that was not acted upon; counted by reason. */
   | { readonly _tag: "Ignored"; readonly message: ClusterMessageType; readonly from: string; readonly reason: string }
   | { readonly _tag: "Stop"; readonly reason: StopReason }

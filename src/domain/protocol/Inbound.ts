@@ -191,19 +191,19 @@ const dispatch = (step: Step, from: NodeId, id: ConnectionId, message: ClusterMe
     case "DAG_EXECUTE":
     case "DAG_DATA":
     case "DAG_COMPLETE":
-      if (!isFromMember(step, from) && !isForData(step, message)) return "notMember"
-      step.run({ _tag: "Deliver", from, message })
-      return "handled"
+      return onForward(step, from, message)
   }
 }
 
-const isFromMember = (step: Step, from: NodeId): boolean =>
-  step.joined !== undefined && memberOf(step.joined.view, from) !== undefined
-
-// The data plane refuses what a process asks that this node does not know as a member yet: unanswered, its fate would
-// be unknown.
-const isForData = (step: Step, message: ClusterMessage): boolean =>
-  step.state.carriesData && message.type === "OP_FORWARD" && Option.isNone(message.clientId)
+// A joiner may know the view that admits it before this node does. What it asks is not dropped, but refused where it
+// arrives: unanswered, its fate would be unknown.
+const onForward = (step: Step, from: NodeId, message: ClusterMessage): InboundOutcome => {
+  const isMember = step.joined !== undefined && memberOf(step.joined.view, from) !== undefined
+  const isAnswered = message.type === "OP_FORWARD" && (step.state.carriesData || Option.isSome(message.clientId))
+  if (!isMember && !isAnswered) return "notMember"
+  step.run({ _tag: "Deliver", from, message, isMember })
+  return "handled"
+}
 
 /**
  * The member that forwards an operation, if `receive` would do nothing but deliver it: thousands of them come between
@@ -231,7 +231,7 @@ export const onMigration = (step: Step, from: NodeId, message: MigrationMessage)
   if (message.type === "MIGRATE_READY" && message.sourceNodeId !== from) return Migrating.ready(step, from, message)
   if (message.type === "MIGRATE_CANCEL" && isActing(step.state, joined)) return Migrating.asked(step, from, message)
   if (!step.state.carriesData) return "noPartitionData"
-  step.run({ _tag: "Deliver", from, message })
+  step.run({ _tag: "Deliver", from, message, isMember: true })
   return "handled"
 }
 

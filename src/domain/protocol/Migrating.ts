@@ -41,7 +41,7 @@ export const hasData = (joined: Joined): boolean => joined.view.members.some(({ 
 
 /** Sends to a member, or hands over what is meant for this node itself. */
 const tell = (step: Step, nodeId: NodeId, message: ClusterMessage): void => {
-  if (nodeId === step.self.nodeId) step.run({ _tag: "Deliver", from: nodeId, message })
+  if (nodeId === step.self.nodeId) step.run({ _tag: "Deliver", from: nodeId, message, isMember: true })
   else Mesh.sendTo(step, nodeId, message)
 }
 

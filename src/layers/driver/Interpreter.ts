@@ -109,17 +109,15 @@ export const make = Effect.fnUntraced(function* (cell: Cell) {
         if (isSettled(cell.read())) yield* SubscriptionRef.set(channels.membershipChanges, viewOf(cell.read()))
         return yield* PubSub.publishAll(channels.clusterEvents, command.changes).pipe(Effect.asVoid)
       case "Deliver": {
-        const { message } = command
+        const { from, isMember, message } = command
         const forward = message.type === "OP_FORWARD" ? Option.getOrUndefined(message.clientId) : undefined
         const handler = forward === undefined ? undefined : cell.forwards.get(forward)
-        if (message.type === "OP_FORWARD" && handler !== undefined) return handler(command.from, message)
-        if (cell.data !== undefined && isForData(command.message)) {
-          return cell.data.delivered(command.from, command.message)
+        if (message.type === "OP_FORWARD" && handler !== undefined) return handler(from, message, isMember)
+        if (cell.data !== undefined && isForData(message)) {
+          return cell.data.delivered(from, message)
         }
-        return yield* Queue.offer(channels.inboundMessages, {
-          senderNodeId: command.from,
-          message
-        }).pipe(Effect.asVoid)
+        if (!isMember) return yield* cell.ignore({ message: message.type, from, reason: "notMember" })
+        return yield* Queue.offer(channels.inboundMessages, { senderNodeId: from, message }).pipe(Effect.asVoid)
       }
       case "Note":
         return yield* log(command.level, command.text)

@@ -51,17 +51,17 @@ describe("the mesh", () => {
       clientId: Option.none(),
       payload: new Uint8Array(1)
     } as const
-    const asked = (carriesData: boolean, clientId: string | undefined) => {
+    const asked = (carriesData: boolean, clientId?: string) => {
       const n1 = masterOf("n1", ["n2"], { carriesData })
         .accepted(9)
         .receive(9, heartbeat("n9", masterOf("n1", ["n9"])))
       n1.receive(9, { ...forward, clientId: Option.fromUndefinedOr(clientId) })
-      return n1.commands.map((command) => (command._tag === "Ignored" ? command.reason : command._tag))
+      return n1.commands
     }
-    expect(asked(true, undefined)).toEqual(["Deliver"])
-    // What is not for the data plane has nobody who would refuse it.
-    expect(asked(true, "router")).toEqual(["notMember"])
-    expect(asked(false, undefined)).toEqual(["notMember"])
+    expect(asked(true)).toEqual([{ _tag: "Deliver", from: "n9", message: forward, isMember: false }])
+    expect(asked(false, "router")).toMatchObject([{ _tag: "Deliver", isMember: false }])
+    // Nobody would refuse it.
+    expect(asked(false)).toMatchObject([{ _tag: "Ignored", reason: "notMember" }])
   })
 
   it("a stranger's view of enormous version changes nothing", () => {

@@ -34,9 +34,9 @@ describe("order", () => {
           told.length = 0
           yield* commit(
             transition((step) => {
-              step.run({ _tag: "Deliver", from: "first", message })
+              step.run({ _tag: "Deliver", from: "first", message, isMember: true })
               step.set({ self: { ...step.self } })
-              step.run({ _tag: "Deliver", from: "second", message })
+              step.run({ _tag: "Deliver", from: "second", message, isMember: true })
             })
           )
           yield* until(Effect.sync(() => told.length >= 3))

@@ -4,6 +4,7 @@
  * round all rows are full again, so that a round takes no more of a row than its backups make up for.
  */
 import { setTimeout as wait } from "node:timers/promises"
+import * as Columns from "./Columns.ts"
 import type { OpenCopy } from "./DrivenCluster.ts"
 import { type Checked, check, untilRepaired, type World } from "./Round.ts"
 
@@ -110,7 +111,7 @@ const change = ({ cluster, random }: World): { readonly what: string; readonly l
   return { what, leaver: undefined }
 }
 
-const columns: ReadonlyArray<readonly [title: string, width: number]> = [
+const columns: ReadonlyArray<Columns.Column> = [
   ["round", 5],
   ["change", 14],
   ["killed", 7],
@@ -122,19 +123,13 @@ const columns: ReadonlyArray<readonly [title: string, width: number]> = [
   ["read", 6],
   ["wrong", 5]
 ]
-const row = (cells: ReadonlyArray<string>): string =>
-  cells
-    .map((cell, i) => cell.padEnd(columns[i]?.[1] ?? 0))
-    .join(" ")
-    .trimEnd()
-
-export const heading = row(columns.map(([title]) => title))
+export const heading = Columns.heading(columns)
 
 const told = (round: number, what: string, kill: Kill, checked: Checked): string => {
   const { copy, others } = kill
   const beside = others === 0 ? "" : `, ${others} beside`
   const moment = copy.phase === "ready" ? "all sent" : `copying ${Math.round(kill.afterMs)} ms`
-  return row([
+  return Columns.row(columns, [
     String(round),
     what,
     kill.victim,

@@ -4,6 +4,7 @@
  * Everything acknowledged must be there, and nothing may be reported lost.
  */
 import { setTimeout as wait } from "node:timers/promises"
+import * as Columns from "./Columns.ts"
 import { type Checked, check, untilRepaired, type World } from "./Round.ts"
 
 /** Milliseconds of writing before anything happens. */
@@ -14,7 +15,7 @@ const maxDelayMs = 3000
 /** Between the first and the last process that starts again. */
 const maxStaggerMs = 1500
 
-const columns: ReadonlyArray<readonly [title: string, width: number]> = [
+const columns: ReadonlyArray<Columns.Column> = [
   ["round", 5],
   ["before", 14],
   ["killed", 15],
@@ -25,16 +26,10 @@ const columns: ReadonlyArray<readonly [title: string, width: number]> = [
   ["read", 6],
   ["wrong", 5]
 ]
-const row = (cells: ReadonlyArray<string>): string =>
-  cells
-    .map((cell, i) => cell.padEnd(columns[i]?.[1] ?? 0))
-    .join(" ")
-    .trimEnd()
-
-export const heading = row(columns.map(([title]) => title))
+export const heading = Columns.heading(columns)
 
 const told = (round: number, what: string, killed: ReadonlyArray<string>, open: number, checked: Checked): string =>
-  row([
+  Columns.row(columns, [
     String(round),
     what,
     killed.join(" "),
