@@ -95,8 +95,8 @@ const steps: ReadonlyArray<Step> = [
   },
   {
     name: "kills",
-    what: "processes killed during migrations and all at once, no acknowledged write lost",
-    args: ["test/long/Kills.ts", "--rounds", "5", "--restarts", "2"],
+    what: "processes killed during migrations and all at once, or restarted in turn, no acknowledged write lost",
+    args: ["test/long/Kills.ts", "--rounds", "5", "--restarts", "2", "--rolling", "3"],
     limitSeconds: 300
   },
   { name: "demo", what: "the demo, as JSON", args: ["src/cli/bin.ts", "demo", "--json"], limitSeconds: 90 }

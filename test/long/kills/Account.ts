@@ -44,6 +44,8 @@ export class Account {
   private readonly unknown = new Map<string, Unknown>()
   /** Keys of the large partitions, with what was acknowledged of each. */
   private readonly large = new Map<string, string | undefined>()
+  /** A node that nothing is asked of any more. */
+  avoided: string | undefined
   private underWay = 0
   private timer: NodeJS.Timeout | undefined
   private due = 0
@@ -94,7 +96,10 @@ export class Account {
 
   private anyNode(): string {
     const open = this.cluster.up.filter(
-      (id) => this.cluster.processes.get(id).report !== undefined && this.cluster.underWay(id) < maxPerNode
+      (id) =>
+        id !== this.avoided &&
+        this.cluster.processes.get(id).report !== undefined &&
+        this.cluster.underWay(id) < maxPerNode
     )
     return open.length === 0 ? "" : this.random.pick(open)
   }
