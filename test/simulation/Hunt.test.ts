@@ -30,6 +30,12 @@ describe("the hunt", () => {
       nodes: 5,
       seed: 6475,
       rule: "a death that may have settled is not taken back by another master"
+    },
+    {
+      policy: available,
+      nodes: 9,
+      seed: 11119,
+      rule: "whoever goes over to another lineage counts by what it has said until the master hears of that"
     }
   ])("$policy.name, $nodes nodes, seed $seed: $rule", ({ nodes, policy, seed }) => {
     expect(Simulation.run({ seed, nodes, policy }).violation).toBeUndefined()

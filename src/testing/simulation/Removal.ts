@@ -4,12 +4,19 @@
  * and the stewards, and it is enough that a watcher hears it: contact in the other direction is rare there.
  */
 import { type ClusterView, incarnationOf, isVoter } from "../../domain/protocol/ClusterView.ts"
+import { peerOf } from "../../domain/protocol/Peers.ts"
 import { electorsOf } from "../../domain/protocol/Topology.ts"
 import type { Contacts } from "./Contacts.ts"
 import type { Process } from "./Process.ts"
 import { Violation } from "./Violation.ts"
 
 const isIn = (view: ClusterView, process: Process): boolean => process.joined?.view.lineage === view.lineage
+
+// Whoever has just gone over to another lineage still counts by what it has said before, until the master hears of that.
+const hasSaidIn = (view: ClusterView, master: Process, process: Process): boolean => {
+  const report = peerOf(master.state, process.id)?.report
+  return report?.lineage === view.lineage && report.incarnation === process.state.self.incarnation
+}
 
 const names = (processes: ReadonlyArray<Process>): string => processes.map(({ id }) => id).join()
 
@@ -38,7 +45,7 @@ const checkDead = (
     (other) =>
       other === master ||
       (other !== process &&
-        isIn(parent, other) &&
+        (isIn(parent, other) || hasSaidIn(parent, master, other)) &&
         voters.has(other.name) &&
         electors?.has(other.id) !== false &&
         contacts.isRecent(master, other, nowMs, electors === undefined ? 0 : rareIntervals(master)))

@@ -226,6 +226,12 @@ describe("runs in which writes were lost once, or the simulator was wrong about 
       nodes: 5,
       policy: staticQuorum(3),
       why: "a part stayed away for longer than the horizon after healing"
+    },
+    {
+      seed: 2115,
+      nodes: 6,
+      policy: majority,
+      why: "a copy was broken off while its destination stored the first part, which was handed over"
     }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"

@@ -262,9 +262,14 @@ export class DataKeeper {
   }
 
   private isOnItsWay(partitionId: number): boolean {
-    return [...(this.world().planes?.planes.values() ?? [])].some(({ state }) => {
+    return [...(this.world().planes?.planes.values() ?? [])].some(({ process, state }) => {
       const partition = state.partitions.get(partitionId)
-      return partition?.copyOut !== undefined || partition?.copyIn !== undefined || partition?.readied !== undefined
+      if (partition === undefined) return false
+      // Of a copy that was broken off its store may be about to take a part, which is handed over then.
+      const isTaken = process.isAlive && partition.hasData
+      return (
+        isTaken || partition.copyOut !== undefined || partition.copyIn !== undefined || partition.readied !== undefined
+      )
     })
   }
 
