@@ -6,7 +6,6 @@
  * So the older member sends where it last heard the newer one, and says so there. What it has sent elsewhere before
  * has arrived, where nothing is wrong, by the time that `surplusMs` have passed since.
  */
-import type { MemberInfo } from "../model/MemberInfo.ts"
 import { compareAge } from "../model/MembersView.ts"
 import type { HeartbeatPayload } from "../wire/HeartbeatMessages.ts"
 import type { Joined } from "./ClusterState.ts"
@@ -16,9 +15,6 @@ import * as Mesh from "./Mesh.ts"
 import type { ConnectionId } from "./MeshState.ts"
 import type { Step } from "./Transition.ts"
 
-// Whoever loses a connection to a node of the reference is dead for it.
-const mayClose = (member: MemberInfo): boolean => member.state !== "joining" && !isReference(member)
-
 /** A heartbeat has come on one of several connections to a node. */
 export const heard = (step: Step, joined: Joined, heartbeat: HeartbeatPayload, id: ConnectionId): void => {
   const { senderId } = heartbeat
@@ -27,6 +23,8 @@ export const heard = (step: Step, joined: Joined, heartbeat: HeartbeatPayload, i
   const self = memberAs(joined.view, step.self)
   const member = memberOf(joined.view, senderId)
   if (self === undefined || member === undefined || member.incarnation !== heartbeat.incarnation) return
+  // Whoever loses a connection to a node of the reference is dead for it, and it knows nothing of this.
+  if (isReference(member)) return
   if (compareAge(self, member) < 0) {
     Mesh.prefer(step, senderId, id)
     Heartbeat.beatTo(step, senderId)
@@ -40,7 +38,8 @@ export const close = (step: Step): void => {
   if (joined === undefined || self === undefined || !joined.settled || self.state === "joining") return
   for (const [nodeId, ids] of Mesh.doublyLinkedOf(step.state.mesh.links)) {
     const member = memberOf(joined.view, nodeId)
-    if (member === undefined || !mayClose(member) || compareAge(self, member) < 0) continue
+    if (member === undefined || isReference(member) || member.state === "joining") continue
+    if (compareAge(self, member) < 0) continue
     const kept = ids.at(-1)
     const agreedAtMs = kept === undefined ? undefined : Mesh.connectionOf(step, kept)?.agreedAtMs
     if (agreedAtMs === undefined) Heartbeat.beatTo(step, nodeId)

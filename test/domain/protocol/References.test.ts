@@ -302,6 +302,15 @@ describe("Squadron leads", () => {
     expect(back?.joinVersion).toBeGreaterThan(deadIn)
   })
 
+  it("of several connections with one none is closed, and nothing is agreed: it knows nothing of that", () => {
+    const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2)).accepted(22)
+    n1.receive(22, beat("n2", 2))
+    n1.text()
+    n1.receive(2, beat("n2", 2)).receive(22, beat("n2", 2)).receive(2, beat("n2", 2))
+    expect(n1.text()).not.toContain("->")
+    expect(n1.state.mesh.links.get("n2")).toEqual([2, 22])
+  })
+
   it("frozen until it was removed, it is taken back when it is heard again on its connection", () => {
     const n1 = founder("n1").accepted(2).receive(2, referenceJoinRequest("n2")).receive(2, beat("n2", 2))
     n1.until(30_000, ["n2"])
