@@ -8,7 +8,7 @@
  * nodes of the reference do not notice, and taken for what answers at its address. When the leader is gone the oldest
  * of them claims, in a lineage and a term of its own, as in any cluster, and everyone who can be reached is told.
  */
-import type { Option } from "effect"
+import { Option } from "effect"
 import type { MemberInfo } from "../model/MemberInfo.ts"
 import type { MembersView } from "../model/MembersView.ts"
 import type { PartitionAssignment } from "../model/Partition.ts"
@@ -146,15 +146,20 @@ export const rejoined = (step: Step, from: NodeId, answer: JoinResponsePayload, 
   const joined = step.joined
   if (joined === undefined || !isFromLeader(step, joined, from, id)) return "unasked"
   const list = answer.membersView
+  const leader = leaderOf(joined)
+  if (leader !== undefined && !answer.accepted && Option.contains(answer.rejectCode, "NOT_MASTER_YET")) {
+    Suspicion.prove(step, leader, "it says that it does not lead")
+    return "notMaster"
+  }
   if (answer.lineage !== undefined || !answer.accepted || list._tag === "None") return "notMaster"
   if (!isActiveIn(step, list.value)) return "notForThisProcess"
-  const leader = leaderOf(joined)
   if (list.value.version < joined.view.version && leader !== undefined) {
     if (joined.askedAtMs !== undefined) Suspicion.prove(step, leader, "it has started anew and counts lower")
     return "older"
   }
   adopt(step, ledView(step, from, list.value, list.value.version), true)
-  TableSharing.acceptWelcome(step, answer.partitionAssignments)
+  // Of two answers the earlier may come later, over another connection; what this node lacks comes with a version.
+  if (joined.table.version === 0) TableSharing.acceptWelcome(step, answer.partitionAssignments)
   return "joined"
 }
 

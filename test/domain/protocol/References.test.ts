@@ -109,6 +109,27 @@ describe("a node of the reference leads", () => {
     expect(n2.joined.view.version).toBe(6)
   })
 
+  it("that says later that it does not lead is followed no more: an acceptance can be late", () => {
+    const refused = follower().receive(1, refusal("n1")).until(500)
+    expect(refused.joined.view.ledBy).toBeUndefined()
+    // Nobody else's word is taken for that.
+    const n2 = follower().accepted(7).receive(7, beat("n1", 3)).receive(7, refusal("n1")).until(500)
+    expect(n2.joined.view.ledBy).toBe("n1")
+  })
+
+  it("an answer with a table that comes after a newer one does not bring it back", () => {
+    const table: ClusterMessage = {
+      type: "PARTITION_TABLE_UPDATE",
+      version: 9,
+      assignments: computeAssignment(three.slice(0, 1), 4, 1),
+      completedMigrations: []
+    }
+    const n2 = follower().receive(1, table).receive(1, accepts(4, three))
+    expect(n2.joined.view.version).toBe(4)
+    expect(n2.joined.table.version).toBe(9)
+    expect(n2.joined.table.rows.map((row) => row?.owner)).toEqual(["n1", "n1", "n1", "n1"])
+  })
+
   it("when it dies the oldest Squadron node leads in a new term, dials the others and tells them", () => {
     const n2 = follower().closed(1).refused("n1").until(500)
     expect(n2.joined.view.ledBy).toBeUndefined()
