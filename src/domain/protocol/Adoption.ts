@@ -152,6 +152,7 @@ export const adopt = (step: Step, view: ClusterView, settled: boolean, keepDesk 
     nextReportAtMs: before?.nextReportAtMs ?? Number.NEGATIVE_INFINITY,
     founder: false,
     askedAtMs: undefined,
+    referred: undefined,
     unanswered: view.ledBy === undefined || before === undefined ? new Map() : keepKnown(before.unanswered),
     foundingRound: sameLineage ? before.foundingRound : 0,
     sentAtMs: step.nowMs,

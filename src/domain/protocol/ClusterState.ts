@@ -159,6 +159,8 @@ export interface Joined {
   readonly foundingRound: number
   /** When this follower of a node of the reference asked it to be admitted again; `undefined` once it is. */
   readonly askedAtMs: number | undefined
+  /** Since when processes that this follower sends to its leader come again and again, and when one was last here. */
+  readonly referred: { readonly sinceMs: number; readonly lastMs: number } | undefined
   /** Members that did not say who they are, and until when they are not asked again. */
   readonly unanswered: ReadonlyMap<NodeId, number>
   // The acting master's desk.

@@ -163,6 +163,22 @@ export const rejoined = (step: Step, from: NodeId, answer: JoinResponsePayload, 
   return "joined"
 }
 
+/**
+ * A process has asked this follower to be admitted, and was sent to the leader. Where that goes on, the leader may not
+ * take itself for one any more, as when others of the reference call it dead: it is asked, and says so.
+ */
+export const referred = (step: Step): void => {
+  const joined = step.joined
+  if (joined === undefined || !isLed(joined)) return
+  const { joinIntervalMs, strandedMs } = step.timing
+  const known = joined.referred
+  const goesOn = known !== undefined && step.nowMs - known.lastMs <= 2 * joinIntervalMs
+  const sinceMs = goesOn ? known.sinceMs : step.nowMs
+  const isLong = step.nowMs - sinceMs >= strandedMs
+  step.setJoined({ referred: isLong ? undefined : { sinceMs, lastMs: step.nowMs } })
+  if (isLong && joined.askedAtMs === undefined) ask(step, joined)
+}
+
 // ---- the other followers --------------------------------------------------------------------------------
 
 /** Asks who lives at a member's address; over an open connection only who has shown that it understands. */

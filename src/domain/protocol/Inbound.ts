@@ -259,6 +259,7 @@ const onJoinRequest = (step: Step, id: ConnectionId, message: ClusterMessageOf<"
     // The connection of the new process is the node's only one from now on.
     Mesh.closeOthers(step, message.nodeId, id, "replaced by a new process")
   })
+  Following.referred(step)
   return answer(step, id, outcome)
 }
 

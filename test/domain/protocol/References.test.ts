@@ -117,6 +117,21 @@ describe("a node of the reference leads", () => {
     expect(n2.joined.view.ledBy).toBe("n1")
   })
 
+  it("to which processes are sent in vain is asked whether it leads: that it does not, it would never say by itself", () => {
+    const n2 = follower().accepted(9)
+    const asked = (fromMs: number, untilMs: number): string => {
+      for (let atMs = fromMs; atMs <= untilMs; atMs += 1000) {
+        n2.until(atMs).receive(1, beat("n1", 3)).receive(9, joinRequest("n5"))
+      }
+      return n2.text()
+    }
+    expect(asked(1000, 10_000)).not.toContain("#1 -> JOIN_REQUEST")
+    // One that was admitted meanwhile, and another later on.
+    expect(asked(14_000, 23_000)).not.toContain("#1 -> JOIN_REQUEST")
+    expect(asked(24_000, 24_000)).toContain("#1 -> JOIN_REQUEST of n2@2000")
+    expect(n2.receive(1, refusal("n1")).until(25_000).joined.view.ledBy).toBeUndefined()
+  })
+
   it("an answer with a table that comes after a newer one does not bring it back", () => {
     const table: ClusterMessage = {
       type: "PARTITION_TABLE_UPDATE",
