@@ -259,7 +259,6 @@ const onJoinRequest = (step: Step, id: ConnectionId, message: ClusterMessageOf<"
     // The connection of the new process is the node's only one from now on.
     Mesh.closeOthers(step, message.nodeId, id, "replaced by a new process")
   })
-  Following.referred(step)
   return answer(step, id, outcome)
 }
 
@@ -269,7 +268,9 @@ const answer = (step: Step, id: ConnectionId, outcome: Joining.JoinOutcome): Inb
       const { response } = outcome
       Mesh.reply(step, id, response)
       if (response.accepted && step.joined !== undefined) Mesh.reply(step, id, TableSharing.tableUpdate(step.joined))
-      if (response.accepted || Option.contains(response.rejectCode, "NOT_MASTER_YET")) return "handled"
+      const isReferred = Option.contains(response.rejectCode, "NOT_MASTER_YET")
+      if (isReferred) Following.referred(step)
+      if (response.accepted || isReferred) return "handled"
       // Whoever is refused has not said who it is: the transport reads nothing more from it.
       if (Mesh.connectionOf(step, id)?.nodeId === undefined) Mesh.close(step, id, "its join was refused")
       return "refused"

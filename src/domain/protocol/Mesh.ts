@@ -133,7 +133,8 @@ const unknownConnection = (step: Step, id: ConnectionId) => ({
   nodeId: undefined,
   isNamed: false,
   extended: false,
-  openedAtMs: step.nowMs
+  openedAtMs: step.nowMs,
+  agreedAtMs: undefined
 })
 
 export const accepted = (step: Step, id: ConnectionId): void =>
@@ -210,8 +211,13 @@ export const identify = (step: Step, id: ConnectionId, nodeId: NodeId): void => 
   // Whoever the view lists with an incarnation has sent extensions when it joined.
   const listed = step.joined === undefined ? undefined : memberOf(step.joined.view, nodeId)
   setConnection(step, { ...connection, nodeId, extended: connection.extended || listed?.incarnation !== undefined })
-  const ids = [...(step.state.mesh.links.get(nodeId) ?? []).filter((other) => other !== id), id]
+  const others = (step.state.mesh.links.get(nodeId) ?? []).filter((other) => other !== id)
+  const ids = [...others, id]
   setLink(step, nodeId, ids)
+  // What was agreed on before does not count when this one has ended.
+  const former = others.at(-1)
+  const left = former === undefined ? undefined : connectionOf(step, former)
+  if (left?.agreedAtMs !== undefined) setConnection(step, { ...left, agreedAtMs: undefined })
   if (step.state.mesh.lost.has(nodeId)) forgetLost(step, (other) => other !== nodeId)
   if (connection.dialled === undefined) step.run({ _tag: "Identify", connection: id })
   if (ids.length > maxConnectionsPerNode && ids[0] !== undefined) close(step, ids[0], "replaced")
@@ -245,9 +251,9 @@ export const prefer = (step: Step, nodeId: NodeId, id: ConnectionId): void => {
 export const agree = (step: Step, nodeId: NodeId, id: ConnectionId): void => {
   const used = step.state.mesh.links.get(nodeId)?.at(-1)
   const connection = used === undefined ? undefined : connectionOf(step, used)
-  if (connection === undefined || (used === id) === (connection.agreedAtMs !== undefined)) return
-  const { agreedAtMs, ...rest } = connection
-  setConnection(step, agreedAtMs === undefined ? { ...rest, agreedAtMs: step.nowMs } : rest)
+  const agrees = used === id
+  if (connection === undefined || agrees === (connection.agreedAtMs !== undefined)) return
+  setConnection(step, { ...connection, agreedAtMs: agrees ? step.nowMs : undefined })
 }
 
 export const learnExtended = (step: Step, id: ConnectionId): void => {

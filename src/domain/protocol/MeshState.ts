@@ -16,8 +16,8 @@ export interface Connection {
   /** The other end has sent an extension field, so it understands ours. */
   readonly extended: boolean
   readonly openedAtMs: number
-  /** Since when the other end, having several connections, beats on this one too; see `Surplus.ts`. */
-  readonly agreedAtMs?: number
+  /** Since when both ends use this one of several; `undefined` while they do not. See `Surplus.ts`. */
+  readonly agreedAtMs: number | undefined
 }
 
 /** An attempt to reach an address. */

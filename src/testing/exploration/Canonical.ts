@@ -47,7 +47,10 @@ const stateText = (state: ClusterState): string => {
   const places = placesOf(state)
   const connections = [...mesh.connections.values()]
     .toSorted((a, b) => a.id - b.id)
-    .map(({ dialled, extended, isNamed, nodeId }) => `${dialled} ${nodeId} ${isNamed} ${extended}`)
+    .map(
+      ({ agreedAtMs, dialled, extended, isNamed, nodeId }) =>
+        `${dialled} ${nodeId} ${isNamed} ${extended} ${write(agreedAtMs, clock.awakeMs)}`
+    )
   const links = [...mesh.links].map(([nodeId, ids]) => `${nodeId}:${ids.map((id) => places.get(id)).join("+")}`)
   const rest = {
     holdUntilMs,

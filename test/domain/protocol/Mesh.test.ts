@@ -124,6 +124,16 @@ describe("the mesh", () => {
     expect(text).toContain("#11 -> HEARTBEAT")
   })
 
+  it("what both ends had agreed on before another connection came does not count when that one has ended", () => {
+    const n2 = memberWithTwo()
+    n2.receive(11, heartbeat("n1", n2)).accepted(12).receive(12, heartbeat("n1", n2)).until(750).closed(12)
+    n2.text()
+    expect(n2.state.mesh.links.get("n1")).toEqual([1, 11])
+    const text = n2.until(1250).text()
+    expect(text).toContain("#11 -> HEARTBEAT")
+    expect(text).not.toContain("close")
+  })
+
   it("the end of a member's last connection is answered by dialling it at once", () => {
     expect(masterOf("n1", ["n2"]).closed(2).text()).toMatchInlineSnapshot(`
       "0 #2 ended

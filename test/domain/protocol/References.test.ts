@@ -128,8 +128,15 @@ describe("a node of the reference leads", () => {
     expect(asked(1000, 10_000)).not.toContain("#1 -> JOIN_REQUEST")
     // One that was admitted meanwhile, and another later on.
     expect(asked(14_000, 23_000)).not.toContain("#1 -> JOIN_REQUEST")
-    expect(asked(24_000, 24_000)).toContain("#1 -> JOIN_REQUEST of n2@2000")
-    expect(n2.receive(1, refusal("n1")).until(25_000).joined.view.ledBy).toBeUndefined()
+    // Whoever is refused here is not sent there.
+    const refusedMs = [30_000, 31_000, 32_000, 33_000, 34_000, 35_000, 36_000, 37_000, 38_000, 39_000, 40_000]
+    for (const atMs of refusedMs) {
+      n2.until(atMs).receive(1, beat("n1", 3)).accepted(atMs)
+      n2.receive(atMs, joinRequest("n6", { clusterId: "another" }))
+    }
+    expect(n2.text()).not.toContain("#1 -> JOIN_REQUEST")
+    expect(asked(44_000, 54_000)).toContain("#1 -> JOIN_REQUEST of n2@2000")
+    expect(n2.receive(1, refusal("n1")).until(55_000).joined.view.ledBy).toBeUndefined()
   })
 
   it("an answer with a table that comes after a newer one does not bring it back", () => {

@@ -3,14 +3,11 @@
  * rolled out. Nothing breaks in them: so no write may be refused or be of unknown outcome, at whichever node that stays
  * it is asked for.
  */
-import { setTimeout as wait } from "node:timers/promises"
 import * as Columns from "./Columns.ts"
 import { check, untilRepaired, type World } from "./Round.ts"
 
-/** A load balancer needs as long to take a node out. */
-const drainedMs = 300
-
-/** A node hands over for at most this long. */
+/** Until a node has answered all that it was asked before it was taken out, and until it has handed over. */
+const answerLimitMs = 10_000
 const drainLimitMs = 60_000
 
 const columns: ReadonlyArray<Columns.Column> = [
@@ -43,10 +40,12 @@ export const rollingRounds = async (
     account.go()
     const id = random.pick(cluster.up)
     account.avoided = id
-    await wait(drainedMs)
+    const isAsked = () => (cluster.underWay(id) > 0 ? [`${id} owes answers`] : [])
+    await cluster.until(`${name}: ${id} is taken out`, isAsked, answerLimitMs)
     const startMs = performance.now()
     cluster.leave(id)
-    await cluster.until(`${id} leaves`, () => (cluster.up.includes(id) ? [`${id} still runs`] : []), drainLimitMs)
+    const runs = () => (cluster.up.includes(id) ? [`${id} still runs`] : [])
+    await cluster.until(`${name}: ${id} leaves`, runs, drainLimitMs)
     const goneMs = performance.now() - startMs
     await untilRepaired(world, `${name}: ${id} is away`)
     cluster.start(id)
