@@ -16,15 +16,16 @@ const after = (...steps: ReadonlyArray<(step: Step) => void>): Model => {
   return { ...start, cores: [{ ...first, state }, ...others] }
 }
 
-it("since when both ends use a connection decides when the others are closed", () => {
-  const twoLinks = (step: Step): void => {
-    for (const id of [1, 3]) {
-      Mesh.accepted(step, id)
-      Mesh.identify(step, id, "n2")
-    }
+const twoLinks = (step: Step): void => {
+  for (const id of [1, 3]) {
+    Mesh.accepted(step, id)
+    Mesh.identify(step, id, "n2")
   }
-  const agree = (step: Step): void => Mesh.agree(step, "n2", 3)
-  const nothing = (): void => undefined
+}
+const agree = (step: Step): void => Mesh.agree(step, "n2", 3)
+const nothing = (): void => undefined
+
+it("since when both ends use a connection decides when the others are closed", () => {
   const texts = [
     [twoLinks, nothing, nothing],
     [twoLinks, agree, nothing],
