@@ -135,7 +135,8 @@ const plan = (step: Step, joined: Joined, withLeaves: boolean): Plan => {
     !Draining.isKept(step, joined, member)
 
   for (const member of joined.view.members) {
-    const rejoin = joined.joins.get(member.nodeId)
+    // Whoever asks under this node's own id did so while its leave was proposed: that may not settle.
+    const rejoin = member.nodeId === self.nodeId ? undefined : joined.joins.get(member.nodeId)
     if (rejoin !== undefined && (rejoin.voter.incarnation !== incarnationOf(member) || isReference(member))) {
       causes.push(`${member.nodeId} rejoins`)
       members.push(joiningMember(member.nodeId, rejoin, joinVersion))

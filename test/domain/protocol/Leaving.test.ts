@@ -98,6 +98,21 @@ const states = (node: Transcript): ReadonlyArray<string> =>
   node.joined.view.members.map(({ nodeId, state }) => `${nodeId} ${state}`)
 
 describe("a leave that does not settle", () => {
+  it("leaves no room for another process that has asked under the master's id meanwhile", () => {
+    const n1 = settledMaster().leave()
+    expect(states(n1)).toEqual(["n2 active", "n3 active", "n4 active"])
+    const request = joinRequest("n1", { incarnation: 9000, clusterPort: 9999 })
+    n1.accepted(9).receive(9, request)
+    n1.until(3000)
+    expect(states(n1)).toEqual(["n2 active", "n3 active", "n4 active", "n1 active"])
+    for (let atMs = 3250; atMs < 9000; atMs += 250) {
+      n1.until(atMs).accepted(atMs).receive(atMs, request)
+      const own = n1.joined.view.members.filter(({ nodeId }) => nodeId === "n1")
+      expect(own.map(({ incarnation }) => incarnation)).not.toContain(9000)
+      expect(own.length).toBeLessThan(2)
+    }
+  })
+
   it("is superseded with the leaver back in, when only with it the rest has a quorum", () => {
     // n2 and n3 fall silent as n4 leaves: of n1, n2 and n3 the oldest alone is too little, with n4 it is half.
     const n1 = settledMaster()
