@@ -219,6 +219,13 @@ export const dataMutants: ReadonlyArray<Mutant> = [
     "if (!state.isOpened || !isMember || isBusy || !isStray(step, partition)) {",
     "if (state.lastId >= 0 || !isMember || isBusy || !isStray(step, partition)) {"
   ),
+  inReplication(
+    "17",
+    "what an owner has from a repair alone is no data",
+    "Repair",
+    "step.takes(partition)\n    const request",
+    "partition.storing++\n    const request"
+  ),
   inProtocol(
     "18",
     "who comes back as another process keeps its slots",

@@ -36,6 +36,12 @@ describe("the hunt", () => {
       nodes: 9,
       seed: 11119,
       rule: "whoever goes over to another lineage counts by what it has said until the master hears of that"
+    },
+    {
+      policy: available,
+      nodes: 6,
+      seed: 54132,
+      rule: "a leave of the master that does not settle leaves no room for another process under its id"
     }
   ])("$policy.name, $nodes nodes, seed $seed: $rule", ({ nodes, policy, seed }) => {
     expect(Simulation.run({ seed, nodes, policy }).violation).toBeUndefined()

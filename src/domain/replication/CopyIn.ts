@@ -56,8 +56,7 @@ export const part = (step: DataStep, from: string, message: ClusterMessageOf<"MI
   copy.next++
   copy.merging++
   copy.heardAtMs = step.nowMs
-  partition.hasData = true
-  partition.storing++
+  step.takes(partition)
   // Taken as it is: what the owner holds is not gone, however old it is.
   step.store(
     partitionId,

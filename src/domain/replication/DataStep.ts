@@ -76,6 +76,11 @@ export class DataStep {
     return made
   }
 
+  /** The store is about to take records of the partition, which may be the first. */
+  takes(partition: PartitionData): void {
+    partition.storing++
+    partition.hasData = true
+  }
   store(partitionId: number, request: StoreRequest, awaited: Awaited): void {
     const token = this.nextId()
     this.state.awaited.set(token, awaited)

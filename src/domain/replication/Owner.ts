@@ -76,10 +76,9 @@ export const request = (step: DataStep, replyTo: ReplyTo, body: DataBodyOf<"requ
   if (ack === "backups" && copies < minCopies) {
     return refuse(step, replyTo, "notEnoughReplicas", `${copies} of ${minCopies} replicas are listed`, copies)
   }
-  partition.storing++
   // Nothing of it is older.
   if (!partition.hasData) touch(step, partition)
-  partition.hasData = true
+  step.takes(partition)
   const stamped = work.type === "stamped" ? work.deltas : undefined
   step.store(
     partitionId,
@@ -234,8 +233,7 @@ export const offer = (
     return confirm(step, from, incarnation, { partitionId, batch, accepted: false })
   }
   if (isPending(partition, { nodeId: from, incarnation, batch })) return
-  partition.storing++
-  partition.hasData = true
+  step.takes(partition)
   // Of what is worth as much as what the owner has by now nothing can be gone.
   const isWorth = isRecovering(step, partitionId) && known.markMs >= partition.epoch.markMs
   const epoch = isWorth ? undefined : Tombstones.goneOf(step, partition, told)

@@ -160,7 +160,7 @@ export const differences = (step: DataStep, from: NodeId, body: DataBodyOf<"diff
   const partition = step.partition(body.partitionId)
   if (!acts(step, partition)) return
   if (body.content.deltas.length + body.content.chunks.length > 0) {
-    partition.storing++
+    step.takes(partition)
     const request = { _tag: "Merge" as const, content: body.content, epoch: partition.epoch }
     ask(step, partition, request, { _tag: "OwnerMerged", replica: from, content: body.content })
   }
@@ -179,8 +179,7 @@ export const fill = (step: DataStep, from: NodeId, body: DataBodyOf<"fill">, sta
   const partition = step.partition(body.partitionId)
   if (!accepts(step, partition, from, stamp)) return
   suspend(step, partition, stamp)
-  partition.storing++
-  partition.hasData = true
+  step.takes(partition)
   // These are all records that the owner has of their keys: what else is here of them from before its mark is gone.
   if (partition.epoch.markMs > 0) {
     const request = { _tag: "Collect" as const, epoch: partition.epoch, keys: body.keys }

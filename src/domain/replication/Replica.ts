@@ -23,8 +23,7 @@ export const replicate = (
   suspend(step, partition, stamp)
   // What recovers is of another history until everyone has handed over.
   if (!isRecovering(step, partitionId)) touch(step, partition)
-  partition.storing++
-  partition.hasData = true
+  step.takes(partition)
   step.store(
     partitionId,
     { _tag: "Merge", content, epoch },

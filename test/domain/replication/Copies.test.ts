@@ -235,6 +235,14 @@ describe("the destination of a copy", () => {
 })
 
 describe("data that its node does not hold any more", () => {
+  it("also what it had from nothing but a repair", () => {
+    const a = new Plane("a", { version: 5, rows: ["a+b"] })
+    a.told("b", { type: "differences", partitionId: 0, wanted: [], content: deltas("k") }).stored(merged)
+    a.told("b", { type: "replicated", partitionId: 0, writeId: a.writeId, accepted: true }).text()
+    a.table({ version: 6, rows: ["b+c"] })
+    expect(a.text()).toContain("store 0 Size")
+  })
+
   it("is offered to the owner, confirmed, and only then dropped (rule 17)", () => {
     const a = source().put(1, "k").stored(wrote("k"))
     a.text()

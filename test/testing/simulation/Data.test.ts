@@ -232,7 +232,8 @@ describe("runs in which writes were lost once, or the simulator was wrong about 
       nodes: 6,
       policy: majority,
       why: "a copy was broken off while its destination stored the first part, which was handed over"
-    }
+    },
+    { seed: 12557, nodes: 4, policy: available, why: "what an owner had from a repair alone was no data to it" }
   ])("seed $seed: $why", ({ nodes, policy, seed }) => {
     const profile = (["crashes", "partitions"] as const)[seed % 3] ?? "chaos"
     expect(Simulation.run({ seed, nodes, policy, profile, data: "drawn" }).violation).toBeUndefined()
